@@ -1,0 +1,206 @@
+"""Tables of columns with row views: how objects are held in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from spine.errors import SchemaError
+from spine.schema.columns import Column, Record
+from spine.schema.ragged import Ragged
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Row", "Table"]
+
+Array = NDArray[Any]
+
+
+def _missing_column(column: Column, n: int) -> Array | Ragged:
+    if column.kind == "ragged":
+        return Ragged.empty(n, column.dtype)
+    return np.full((n, *column.shape), column.missing, dtype=column.dtype)
+
+
+def _coerced(column: Column, value: Any, n: int) -> Array | Ragged:
+    """The value with the declared type and shape, or an error that names the column."""
+    if column.kind == "ragged":
+        rows = value if isinstance(value, Ragged) else Ragged.from_list(value, column.dtype)
+        result: Array | Ragged = Ragged(rows.values.astype(column.dtype, copy=False), rows.offsets)
+        fits = len(rows) == n
+    else:
+        result = np.asarray(value, dtype=column.dtype)
+        if result.shape == column.shape and n != 0:
+            result = np.broadcast_to(result, (n, *column.shape)).copy()
+        fits = result.shape == (n, *column.shape)
+    if not fits:
+        got = len(result) if isinstance(result, Ragged) else result.shape
+        raise SchemaError(f"column {column.name!r} does not fit the table", got=got, expected=(n, *column.shape))
+    return result
+
+
+class Table:
+    """Objects of one kind as columns.
+
+    Parameters
+    ----------
+    record : Record subclass
+        Declares the columns.
+    n : int
+        Number of objects.
+    columns : mapping, optional
+        Values by column name; columns left out hold their missing value.
+
+    Notes
+    -----
+    ``table["length"]`` is the whole column, ``table[3]`` is a row view with attributes, ``table[mask]`` is the table
+    of the chosen rows. Derived columns that state a function are computed at each access.
+    """
+
+    def __init__(self, record: type[Record], n: int, columns: Mapping[str, Any] | None = None) -> None:
+        self.record = record
+        self._n = int(n)
+        self._columns: dict[str, Array | Ragged] = {}
+        for name, value in (columns or {}).items():
+            self[name] = value
+
+    def __len__(self) -> int:
+        return self._n
+
+    def __iter__(self) -> Iterator[Row]:
+        return (Row(self, i) for i in range(self._n))
+
+    @overload
+    def __getitem__(self, item: str) -> Any: ...
+    @overload
+    def __getitem__(self, item: int | np.integer[Any]) -> Row: ...
+    @overload
+    def __getitem__(self, item: slice | Array | list[int]) -> Table: ...
+    def __getitem__(self, item: str | int | np.integer[Any] | slice | Array | list[int]) -> Any:
+        if isinstance(item, str):
+            return self._column(item)
+        if isinstance(item, int | np.integer):
+            return Row(self, range(self._n)[int(item)])
+        picked = np.arange(self._n)[item]
+        return Table(self.record, len(picked), {k: v[picked] for k, v in self._columns.items()})
+
+    def _column(self, name: str) -> Array | Ragged:
+        if name in self._columns:
+            return self._columns[name]
+        column = self.record.column(name)
+        if column.of is not None:
+            return _coerced(column, column.of(self), self._n)
+        self._columns[name] = _missing_column(column, self._n)
+        return self._columns[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        column = self.record.column(name)
+        if column.of is None:
+            self._columns[name] = _coerced(column, value, self._n)
+
+    def has(self, name: str) -> bool:
+        """True when the column was given values, false when it would hold its missing value."""
+        return name in self._columns
+
+    def copy(self) -> Table:
+        """A table whose columns can be replaced without touching this one."""
+        return Table(self.record, self._n, dict(self._columns))
+
+    @classmethod
+    def concat(cls, parts: Sequence[Table]) -> Table:
+        """Rows of all parts (at least one, of one record), in order."""
+        record = parts[0].record
+        names = {name for part in parts for name in part._columns}
+        joined = {
+            name: Ragged.concat([p[name] for p in parts])
+            if record.columns[name].kind == "ragged"
+            else np.concatenate([p[name] for p in parts])
+            for name in names
+        }
+        return cls(record, sum(map(len, parts)), joined)
+
+    @classmethod
+    def from_rows(cls, record: type[Record], rows: Sequence[Mapping[str, Any]]) -> Table:
+        """Table of the given rows; a key left out of a row is missing there."""
+        names = [n for n in record.columns if any(n in row for row in rows)]
+        columns: dict[str, Any] = {}
+        for name in names:
+            column = record.columns[name]
+            empty: ArrayLike = np.empty(0, column.dtype)
+            blank = empty if column.kind == "ragged" else np.full(column.shape, column.missing, column.dtype)
+            values = [row.get(name, blank if column.kind != "text" else column.missing) for row in rows]
+            columns[name] = values if column.kind == "ragged" else np.array(values, dtype=column.dtype)
+        return cls(record, len(rows), columns)
+
+    def flat(self, names: Sequence[str] | None = None) -> dict[str, Array]:
+        """Flat columns, vectors split by component; ragged columns are left out.
+
+        Parameters
+        ----------
+        names : sequence of str, optional
+            Columns to take, all by default.
+
+        Returns
+        -------
+        dict of str to (n,) ndarray
+            Columns by flat name (``start_point_x``), in the order of the schema.
+        """
+        out: dict[str, Array] = {}
+        for name in names if names is not None else self.record.columns:
+            column = self.record.column(name)
+            if column.kind == "ragged":
+                continue
+            values = self[name]
+            if column.shape:
+                out |= {f"{name}_{s}": values[:, i] for i, s in enumerate(column.suffixes)}
+            else:
+                out[name] = values
+        return out
+
+    def to_pandas(self, names: Sequence[str] | None = None) -> pd.DataFrame:
+        """Flat columns as a data frame, one row per object."""
+        import pandas as pd
+
+        return pd.DataFrame(self.flat(names))
+
+    def __repr__(self) -> str:
+        return f"Table({self.record.__name__}, {self._n} rows)"
+
+
+class Row:
+    """View of one object of a table: columns are attributes, assignments write through."""
+
+    __slots__ = ("_i", "_table")
+
+    def __init__(self, table: Table, i: int) -> None:
+        object.__setattr__(self, "_table", table)
+        object.__setattr__(self, "_i", i)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        try:
+            value = self._table[name][self._i]
+        except SchemaError as error:
+            raise AttributeError(str(error)) from error
+        return value.item() if isinstance(value, np.generic) else value
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        column = self._table[name]
+        if isinstance(column, Ragged):
+            rows = list(column)
+            rows[self._i] = np.asarray(value, dtype=column.dtype)
+            self._table[name] = Ragged.from_list(rows, column.dtype)
+        else:
+            column[self._i] = value
+
+    def as_dict(self) -> dict[str, Any]:
+        """All columns of this object by name."""
+        return {name: getattr(self, name) for name in self._table.record.columns}
+
+    def __repr__(self) -> str:
+        return f"{self._table.record.__name__}(row {self._i} of {len(self._table)})"
