@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from spine.schema.block import Block
 from spine.schema.columns import Column, Record
 from spine.schema.enums import NuCurrentType, NuInteractionScheme, Pid, Shape
 from spine.schema.event import Event, Tensor, row_of
@@ -11,6 +12,7 @@ from spine.schema.table import Row, Table
 
 __all__ = [
     "PRODUCTS",
+    "Block",
     "Column",
     "Event",
     "NuCurrentType",
