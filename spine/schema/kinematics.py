@@ -34,7 +34,7 @@ def best_ke(particles: Table) -> F8:
     contained = particles["is_contained"]
     precise = np.where(contained, particles["csda_ke"], particles["mcs_ke"])
     use = (particles["shape"] == Shape.TRACK) & (np.nan_to_num(precise, nan=0.0) > 0.0)
-    return np.where(use, precise, particles["calo_ke"])
+    return np.asarray(np.where(use, precise, particles["calo_ke"]))
 
 
 def _momentum(ke: F8, pid: NDArray[Any], unit: NDArray[Any]) -> F8:
