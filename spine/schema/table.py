@@ -54,6 +54,8 @@ class Table:
         Number of objects.
     columns : mapping, optional
         Values by column name; columns left out hold their missing value.
+    lazy : mapping, optional
+        Further columns, already of the declared types, which are only looked up when asked for.
 
     Notes
     -----
@@ -61,10 +63,17 @@ class Table:
     of the chosen rows. Derived columns that state a function are computed at each access.
     """
 
-    def __init__(self, record: type[Record], n: int, columns: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        record: type[Record],
+        n: int,
+        columns: Mapping[str, Any] | None = None,
+        lazy: Mapping[str, Any] | None = None,
+    ) -> None:
         self.record = record
         self._n = int(n)
         self._columns: dict[str, Array | Ragged] = {}
+        self._lazy: Mapping[str, Any] = lazy if lazy is not None else {}
         for name, value in (columns or {}).items():
             self[name] = value
 
@@ -86,7 +95,11 @@ class Table:
         if isinstance(item, int | np.integer):
             return Row(self, range(self._n)[int(item)])
         picked = np.arange(self._n)[item]
-        return Table(self.record, len(picked), {k: v[picked] for k, v in self._columns.items()})
+        return Table(self.record, len(picked), {name: self[name][picked] for name in self._known()})
+
+    def _known(self) -> list[str]:
+        """Columns that hold values, in the order of the schema."""
+        return [name for name in self.record.columns if self.has(name)]
 
     def _column(self, name: str) -> Array | Ragged:
         if name in self._columns:
@@ -94,6 +107,9 @@ class Table:
         column = self.record.column(name)
         if column.of is not None:
             return _coerced(column, column.of(self), self._n)
+        if name in self._lazy:
+            self._columns[name] = self._lazy[name]
+            return self._columns[name]
         self._columns[name] = _missing_column(column, self._n)
         return self._columns[name]
 
@@ -104,17 +120,17 @@ class Table:
 
     def has(self, name: str) -> bool:
         """True when the column was given values, false when it would hold its missing value."""
-        return name in self._columns
+        return name in self._columns or (name in self._lazy and self.record.column(name).of is None)
 
     def copy(self) -> Table:
         """A table whose columns can be replaced without touching this one."""
-        return Table(self.record, self._n, dict(self._columns))
+        return Table(self.record, self._n, dict(self._columns), self._lazy)
 
     @classmethod
     def concat(cls, parts: Sequence[Table]) -> Table:
         """Rows of all parts (at least one, of one record), in order."""
         record = parts[0].record
-        names = {name for part in parts for name in part._columns}
+        names = [name for name in record.columns if any(part.has(name) for part in parts)]
         joined = {
             name: Ragged.concat([p[name] for p in parts])
             if record.columns[name].kind == "ragged"

@@ -1,0 +1,3 @@
+"""Files: the event store (HDF5), larcv ROOT input, tables."""
+
+from __future__ import annotations
