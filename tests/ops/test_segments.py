@@ -26,9 +26,7 @@ def test_reductions_equal_numpy_on_each_piece(lengths: IntArray, data: st.DataOb
     numbers = st.floats(-10, 10, width=32) | st.just(np.nan)
     values = data.draw(hnp.arrays(np.float32, int(offsets[-1]), elements=numbers))
     parts = pieces(values, offsets)
-    np.testing.assert_allclose(
-        segments.segment_sum(values, offsets), [p.sum(dtype=float) for p in parts], atol=1e-9
-    )
+    np.testing.assert_allclose(segments.segment_sum(values, offsets), [p.sum(dtype=float) for p in parts], atol=1e-9)
     want = [p.mean(dtype=float) if len(p) else np.nan for p in parts]
     np.testing.assert_allclose(segments.segment_mean(values, offsets), want, atol=1e-9)
     want = [p.max() if len(p) else np.nan for p in parts]

@@ -1,0 +1,190 @@
+"""Overlaps between two collections of index sets or point clouds, and the best pairs both ways."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, TypeAlias
+
+import numpy as np
+from scipy.sparse import csr_array
+from scipy.spatial import cKDTree
+
+from spine.errors import DataError
+from spine.ops.arrays import BoolArray, FloatArray, IntArray, NumberArray, RealArray
+from spine.ops.segments import check_offsets, offsets_to_owners, segment_mean
+
+__all__ = [
+    "Matches",
+    "OverlapMode",
+    "best_matches",
+    "chamfer_distances",
+    "match_both_ways",
+    "overlap_counts",
+    "overlap_matrix",
+]
+
+OverlapMode: TypeAlias = Literal["count", "iou", "dice"]
+
+
+class Matches(NamedTuple):
+    """Best partner of each object and the ragged lists of all its partners, best first.
+
+    ``best`` (n,) int64 is -1 and ``best_overlap`` (n,) float64 NaN where nothing matches; object ``i`` has the
+    partners ``ids[offsets[i]:offsets[i + 1]]`` with ``overlaps`` in the same place.
+    """
+
+    best: IntArray
+    best_overlap: FloatArray
+    ids: IntArray
+    overlaps: FloatArray
+    offsets: IntArray
+
+
+def overlap_counts(
+    values_x: NumberArray, offsets_x: NumberArray, values_y: NumberArray, offsets_y: NumberArray
+) -> tuple[IntArray, IntArray, IntArray]:
+    """Count the indexes shared by each pair of index sets.
+
+    Parameters
+    ----------
+    values_x, values_y : (N,), (M,) int arrays
+        Indexes into one common space, not negative; order and repetition do not matter.
+    offsets_x, offsets_y : (n + 1,), (m + 1,) int arrays
+
+    Returns
+    -------
+    counts : (n, m) int64 array
+    sizes_x, sizes_y : (n,), (m,) int64 arrays
+        Numbers of different indexes.
+    """
+    values_x, values_y = np.asarray(values_x, dtype=np.int64), np.asarray(values_y, dtype=np.int64)
+    _, columns = np.unique(np.concatenate([values_x, values_y]), return_inverse=True)
+    width = int(columns.max()) + 1 if len(columns) else 1
+    x = _incidence(columns[: len(values_x)], check_offsets(offsets_x, len(values_x)), width)
+    y = _incidence(columns[len(values_x) :], check_offsets(offsets_y, len(values_y)), width)
+    counts: IntArray = (x @ y.T).toarray()
+    return counts, np.asarray(x.sum(axis=1)), np.asarray(y.sum(axis=1))
+
+
+def _incidence(columns: IntArray, offsets: IntArray, width: int) -> csr_array:
+    cells = np.unique(offsets_to_owners(offsets) * width + columns)
+    rows, columns = np.divmod(cells, width)
+    return csr_array((np.ones(len(cells), np.int64), (rows, columns)), shape=(len(offsets) - 1, width))
+
+
+def overlap_matrix(
+    values_x: NumberArray,
+    offsets_x: NumberArray,
+    values_y: NumberArray,
+    offsets_y: NumberArray,
+    mode: OverlapMode = "iou",
+    weighted: bool = False,
+) -> FloatArray:
+    """Compute a set overlap for each pair of index sets.
+
+    Parameters
+    ----------
+    values_x, offsets_x, values_y, offsets_y
+        See `overlap_counts`.
+    mode : {'count', 'iou', 'dice'}
+        Size of the intersection; its ratio to the union; twice its ratio to the sum of sizes.
+    weighted : bool
+        Multiply by (n + m) / (1 + \\|n - m\\|), n and m being the sizes: favours large sets of equal size.
+
+    Returns
+    -------
+    (n, m) float64 array
+        0 where nothing is shared.
+
+    Raises
+    ------
+    DataError
+        If the mode is unknown, or a count is to be weighted.
+    """
+    if mode not in ("count", "iou", "dice") or (weighted and mode == "count"):
+        raise DataError("no such overlap", got=(mode, weighted), expected="count, or (weighted) iou or dice")
+    counts, sizes_x, sizes_y = overlap_counts(values_x, offsets_x, values_y, offsets_y)
+    if mode == "count":
+        return counts.astype(np.float64)
+    sums = sizes_x[:, None] + sizes_y[None, :]
+    tops, bottoms = (counts, sums - counts) if mode == "iou" else (2 * counts, sums)
+    overlaps: FloatArray = tops / np.maximum(bottoms, 1)
+    if weighted:
+        overlaps *= sums / (1 + np.abs(sizes_x[:, None] - sizes_y[None, :]))
+    return overlaps
+
+
+def chamfer_distances(
+    points_x: RealArray, offsets_x: NumberArray, points_y: RealArray, offsets_y: NumberArray
+) -> FloatArray:
+    """Compute the Chamfer distance of each pair of point clouds.
+
+    It is the mean distance from the points of the one to the nearest point of the other, plus the reverse.
+
+    Parameters
+    ----------
+    points_x, points_y : (N, D), (M, D) float arrays
+    offsets_x, offsets_y : (n + 1,), (m + 1,) int arrays
+
+    Returns
+    -------
+    (n, m) float64 array
+        In the unit of the points; infinite where either cloud is empty. Smaller is better.
+    """
+    forward = _mean_gaps(points_x, offsets_x, points_y, offsets_y)
+    return forward + _mean_gaps(points_y, offsets_y, points_x, offsets_x).T
+
+
+def _mean_gaps(points: RealArray, offsets: NumberArray, others: RealArray, ends: NumberArray) -> FloatArray:
+    gaps = np.full((len(ends) - 1, len(points)), np.inf)
+    for row in np.flatnonzero(np.diff(ends)):
+        gaps[row], _ = cKDTree(others[ends[row] : ends[row + 1]]).query(points)
+    means = segment_mean(gaps.T, offsets)
+    return np.where(np.isnan(means), np.inf, means)
+
+
+def best_matches(overlaps: RealArray, valid: BoolArray | None = None, minimize: bool = False) -> Matches:
+    """List the partners of each row of an overlap matrix, best first.
+
+    Parameters
+    ----------
+    overlaps : (n, m) float array
+    valid : (n, m) bool array, optional
+        Which pairs may match; by default those with an overlap over 0 (below infinity when minimizing).
+    minimize : bool
+        Smaller is better, as for distances.
+
+    Notes
+    -----
+    Of equal overlaps the later column comes first.
+    """
+    values: FloatArray = np.asarray(overlaps, dtype=np.float64)
+    if valid is None:
+        valid = np.isfinite(values) if minimize else values > 0
+    rows, columns = np.nonzero(valid)
+    chosen = values[rows, columns]
+    order = np.lexsort((-columns, chosen if minimize else -chosen, rows))
+    ids, chosen = columns[order].astype(np.int64), chosen[order]
+    offsets = np.concatenate([[0], np.cumsum(valid.sum(axis=1))]).astype(np.int64)
+    filled = offsets[1:] > offsets[:-1]
+    best, best_overlap = np.full(len(values), -1, dtype=np.int64), np.full(len(values), np.nan)
+    best[filled], best_overlap[filled] = ids[offsets[:-1][filled]], chosen[offsets[:-1][filled]]
+    return Matches(best, best_overlap, ids, chosen, offsets)
+
+
+def match_both_ways(
+    overlaps: RealArray, threshold: float | None = None, minimize: bool = False
+) -> tuple[Matches, Matches]:
+    """Match rows to columns and columns to rows.
+
+    Parameters
+    ----------
+    overlaps : (n, m) float array
+    threshold : float, optional
+        A pair matches when its overlap is above this (below it when minimizing); 0 or infinity by default.
+    minimize : bool
+        Smaller is better, as for distances.
+    """
+    if threshold is None:
+        threshold = np.inf if minimize else 0.0
+    valid = overlaps < threshold if minimize else overlaps > threshold
+    return best_matches(overlaps, valid, minimize), best_matches(overlaps.T, valid.T, minimize)
