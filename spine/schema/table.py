@@ -214,6 +214,12 @@ class Row:
         else:
             column[self._i] = value
 
+    @property
+    def table(self) -> Table:
+        """The table of this object alone."""
+        one: Table = self._table[np.array([self._i])]
+        return one
+
     def as_dict(self) -> dict[str, Any]:
         """All columns of this object by name."""
         return {name: getattr(self, name) for name in self._table.record.columns}

@@ -61,10 +61,11 @@ def pools_of(record: type[Record]) -> list[Pool]:
     return [Pool(i, np.dtype(t), s, tuple(names)) for i, ((t, s), names) in enumerate(groups.items())]
 
 
-def _disk_type(column: Column) -> np.dtype[Any]:
+def _disk_type(column: Column) -> Any:
     if column.enum is None:
         return column.dtype
-    return np.dtype(h5py.enum_dtype({e.name: int(e) for e in column.enum}, basetype=column.dtype))
+    names = {member.name: int(member) for member in column.enum}
+    return h5py.enum_dtype(names, basetype=column.dtype)
 
 
 def fixed_dtype(record: type[Record]) -> np.dtype[Any]:

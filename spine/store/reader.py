@@ -1,0 +1,340 @@
+"""Reading events: one file, or a chain of stage files read as one event."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import h5py
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from spine.errors import DataError, did_you_mean
+from spine.schema import Block, Event, Product, Ragged, Table, Tensor
+from spine.schema.products import LABEL_TABLE, PRODUCTS
+from spine.store.layout import event_bounds, lists_of
+from spine.store.pools import read_table
+from spine.store.writer import Failure
+
+__all__ = ["EventFile", "StoredBlock"]
+
+Array = NDArray[Any]
+
+
+class _Slice(Mapping[str, Any]):
+    """Columns of a run of rows of a table, looked up when asked for."""
+
+    def __init__(self, table: Table, start: int, stop: int) -> None:
+        self._table, self._rows = table, slice(start, stop)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self._table.has(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self._table.record.columns if name in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._table[name][self._rows]
+
+
+def _sliced(table: Table, start: int, stop: int) -> Table:
+    return Table(table.record, stop - start, lazy=_Slice(table, start, stop))
+
+
+class _Stored:
+    """One product of a range of events, held as the file holds it: all rows, and where each event starts."""
+
+    def __init__(self, declared: Product, group: h5py.Group, start: int, stop: int) -> None:
+        self.declared = declared
+        self.bounds = event_bounds(group, start, stop)
+        first, last = int(self.bounds[0]), int(self.bounds[-1])
+        self.labels: _Stored | None = None
+        self.rows: Any
+        if declared.record is not None:
+            self.rows = read_table(group, declared.record, first, last)
+        elif declared.kind == "index_list":
+            self.rows = lists_of(group, self.bounds)
+        else:
+            self.rows = group["values"][first:last]
+        if declared.kind == "cluster_label" and "particles" in group:
+            table = Product("particles", "objects", "Labels", record=LABEL_TABLE)
+            self.labels = _Stored(table, group["particles"], start, stop)
+        self.bounds = self.bounds - first
+
+    def event(self, i: int) -> Any:
+        """The product of the i-th event of the range."""
+        a, b = int(self.bounds[i]), int(self.bounds[i + 1])
+        kind = self.declared.kind
+        if kind == "objects":
+            return _sliced(self.rows, a, b)
+        if kind == "object":
+            return _sliced(self.rows, a, b)[0]
+        if kind in ("tensor", "cluster_label"):
+            return self._tensor(i, self.rows[a:b])
+        if kind == "scalar":
+            return self.rows[a].item()
+        if kind == "index_list":
+            return Ragged(self.rows[a:b].values.astype(np.int32, copy=False), self.rows[a:b].offsets)
+        return self.rows[a:b].astype(self.declared.numpy, copy=False)
+
+    def _tensor(self, i: int, rows: Array) -> Tensor:
+        width = 3 * len(self.declared.points)
+        coords = rows[:, :width].astype(np.int32 if self.declared.discrete else np.float32)
+        labels = self.labels.event(i) if self.labels is not None else None
+        return Tensor(coords, rows[:, width:].astype(np.float32, copy=False), self.declared.features, labels)
+
+
+class _EventProducts(Mapping[str, Any]):
+    """Products of one event of a block, read when asked for."""
+
+    def __init__(self, block: StoredBlock, i: int) -> None:
+        self._block, self._i = block, i
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._block.names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._block.names)
+
+    def __len__(self) -> int:
+        return len(self._block.names)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._block.product_of(name, self._i)
+
+
+class StoredBlock(Block):
+    """A range of events of a file, read product by product when asked for.
+
+    Parameters
+    ----------
+    file : EventFile
+        The file.
+    start, stop : int
+        Range of entries.
+    """
+
+    def __init__(self, file: EventFile, start: int, stop: int) -> None:
+        self.file, self.start, self.stop = file, start, stop
+        self.names = file.names()
+        self._stored: dict[str, _Stored] = {}
+        self._parent: StoredBlock | None = None
+        source = str(file.path)
+        super().__init__([Event(_EventProducts(self, i), start + i, source) for i in range(stop - start)])
+
+    def stored(self, name: str) -> _Stored:
+        """A product of the whole range, from this file."""
+        if name not in self._stored:
+            group = self.file.products[name]
+            self._stored[name] = _Stored(PRODUCTS[name], group, self.start, self.stop)
+        return self._stored[name]
+
+    def product_of(self, name: str, i: int) -> Any:
+        """A product of the i-th event of the range, from this file or one that it continues."""
+        if name in self.file.products:
+            return self.stored(name).event(i)
+        if name not in self.names:
+            raise KeyError(name)
+        entries = self.file.parent_entries[self.start : self.stop]
+        if self._parent is None:
+            parent = self.file.parent()
+            self._parent = StoredBlock(parent, int(entries.min()), int(entries.max()) + 1)
+        return self._parent.product_of(name, int(entries[i]) - self._parent.start)
+
+    def table(self, name: str) -> Table:
+        """Objects of all events of a table product, event after event."""
+        untouched = not any(name in event.changed for event in self.events)
+        if untouched and name in self.file.products and len(self):
+            rows: Table = self.stored(name).rows
+            return rows
+        return super().table(name)
+
+
+class EventFile:
+    """A file of events.
+
+    Parameters
+    ----------
+    path : Path
+        HDF5 file of format version 2, written by a stage or by another producer of the format.
+    allow_incomplete : bool
+        Open a file whose writer did not finish.
+
+    Raises
+    ------
+    DataError
+        When the file is missing, truncated, foreign or incomplete.
+    """
+
+    def __init__(self, path: Path | str, allow_incomplete: bool = False) -> None:
+        self.path = Path(path)
+        self._file = _open(self.path)
+        self._parent_file: EventFile | None = None
+        try:
+            self._check(allow_incomplete)
+        except BaseException:
+            self._file.close()
+            raise
+        self.products: h5py.Group = self._file["products"]
+        self._length = len(self._file["events"])
+
+    def _check(self, allow_incomplete: bool) -> None:
+        if "info" not in self._file or "events" not in self._file:
+            raise DataError(
+                "not a file of events", where=self.path, got=f"groups {sorted(self._file)}",
+                expected="HDF5 with the groups info, events, products",
+            )  # fmt: skip
+        if int(self.attribute("format_version", "1")) != 2:
+            raise DataError(
+                "the file has an older layout", where=self.path, got=self.attribute("format_version", "1"), expected="2"
+            )
+        if not allow_incomplete and not self._file["info"].attrs.get("complete", True):
+            raise DataError(
+                "the file is incomplete: its writer did not finish", where=self.path, mend="make the file again"
+            )
+
+    def attribute(self, name: str, default: str = "") -> str:
+        """An attribute of the ``info`` group as text."""
+        value = self._file["info"].attrs.get(name, default)
+        return value.decode() if isinstance(value, bytes) else str(value)
+
+    @property
+    def identity(self) -> str:
+        """What tells this file from another one: who made it, from what, how."""
+        names = ("stage", "config", "code", "inputs", "parent_id", "seed", "weights", "version")
+        return json.dumps([self.attribute(name) for name in names])
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """Steps that were run on the events, over all stages."""
+        return tuple(yaml.safe_load(self.attribute("post_processors", "[]")) or ())
+
+    @property
+    def parent_entries(self) -> NDArray[np.int64]:
+        """(n,) entry of the parent file which each event continues."""
+        entries: NDArray[np.int64] = self._file["parent_entry"][:]
+        return entries
+
+    def parent(self) -> EventFile:
+        """The file that holds the products which this one passes on.
+
+        Raises
+        ------
+        DataError
+            When it is not there or has been made again since.
+        """
+        if self._parent_file is None:
+            path = self.path.parent / self.attribute("parent")
+            if not path.exists():
+                raise DataError(
+                    "the file that this one continues is missing", where=self.path, got=path,
+                    mend="keep the files of all stages, or export the file to a self-contained one",
+                )  # fmt: skip
+            parent = EventFile(path)
+            if self.attribute("parent_id") not in ("", parent.identity):
+                parent.close()
+                raise DataError(
+                    "the file that this one continues was made anew", where=self.path, got=path, mend="rerun the stage"
+                )
+            self._parent_file = parent
+        return self._parent_file
+
+    def __len__(self) -> int:
+        return self._length
+
+    def own_names(self) -> tuple[str, ...]:
+        """Products which this file itself holds."""
+        return tuple(self.products)
+
+    def names(self) -> tuple[str, ...]:
+        """Products of the events, those of the files which this one continues included."""
+        names = [name for name in self.products if name in PRODUCTS]
+        if self.attribute("parent"):
+            names += [name for name in self.parent().names() if name not in names]
+        return tuple(names)
+
+    def failures(self) -> list[Failure]:
+        """Events which the stage skipped."""
+        if "failures" not in self._file:
+            return []
+        group = self._file["failures"]
+        columns = [group[name][:] for name in ("entry", "run", "subrun", "event")]
+        texts = [group[name].asstr()[:] for name in ("step", "error")]
+        rows = zip(*columns, *texts, strict=True)
+        return [Failure(int(a), int(b), int(c), int(d), str(e), str(f)) for a, b, c, d, e, f in rows]
+
+    def block(self, start: int, stop: int) -> StoredBlock:
+        """Events of a range of entries."""
+        return StoredBlock(self, max(0, start), min(stop, len(self)))
+
+    def blocks(self, size: int = 64) -> Iterator[StoredBlock]:
+        """All events, ``size`` at a time."""
+        for start in range(0, len(self), size):
+            yield self.block(start, start + size)
+
+    def event(self, entry: int) -> Event:
+        """One event by its entry number.
+
+        Raises
+        ------
+        DataError
+            When the file has fewer events.
+        """
+        if not 0 <= entry < len(self):
+            raise DataError("no such entry", where=self.path, got=entry, expected=f"0 to {len(self) - 1}")
+        return self.block(entry, entry + 1).events[0]
+
+    def column(self, name: str, start: int = 0, stop: int | None = None) -> Array | Ragged:
+        """One column of an object product for all events, nothing else being read.
+
+        Parameters
+        ----------
+        name : str
+            ``product.column``, such as ``reco_particles.length``.
+        start, stop : int
+            Range of entries.
+
+        Raises
+        ------
+        DataError
+            When no file of the chain has the product.
+        """
+        key, _, column = name.partition(".")
+        if key not in self.names():
+            raise DataError(f"no product {key!r}", where=self.path, mend=did_you_mean(key, self.names()))
+        block = self.block(start, len(self) if stop is None else stop)
+        values: Array | Ragged = block.table(key)[column]
+        return values
+
+    def close(self) -> None:
+        """Close the file and those it continues."""
+        self._file.close()
+        if self._parent_file is not None:
+            self._parent_file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _open(path: Path) -> h5py.File:
+    if not path.exists():
+        raise DataError("no such file", where=path)
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        raise DataError(
+            "the file cannot be opened as HDF5: it is truncated or of another kind",
+            where=path, got=str(error), mend="make or fetch the file again",
+        ) from error  # fmt: skip
