@@ -1,0 +1,264 @@
+"""The typed configuration: blocks, keys, defaults and units."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+__all__ = [
+    "AnaBlock",
+    "BaseBlock",
+    "ChainBlock",
+    "ChainStage",
+    "Config",
+    "DatasetBlock",
+    "GeoBlock",
+    "IoBlock",
+    "LoaderBlock",
+    "MergeBlock",
+    "ModelBlock",
+    "ModulesBlock",
+    "ReaderBlock",
+    "ReportBlock",
+    "Selection",
+    "SimulateBlock",
+    "StepBlock",
+    "StepEntry",
+    "WorkflowBlock",
+    "WriterBlock",
+]
+
+
+class Block(BaseModel):
+    """Part of the configuration: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class BaseBlock(Block):
+    """Settings of every run."""
+
+    seed: int = Field(0, description="Seed of all random numbers; a negative one is drawn from the clock")
+    on_error: Literal["stop", "skip"] = Field(
+        "stop", description="What happens when an event fails: the stage stops, or the event is listed and left out"
+    )
+    threads: int = Field(1, ge=1, description="CPU threads of one stage")
+    block_size: int = Field(32, ge=1, description="Events that are held in memory at a time")
+    log_dir: str = Field("logs", description="Directory of the tables that the Driver writes")
+    prefix_log: bool = Field(False, description="Put the name of the input in front of table names")
+    overwrite_log: bool = Field(False, description="Replace tables that exist")
+    split_output: bool = Field(False, description="Write one output per input file")
+    iterations: int | None = Field(None, description="Events to process; negative for one pass over all")
+    verbosity: Literal["debug", "info", "warning", "error", "critical"] = Field("info", description="Level of the log")
+
+
+class GeoBlock(Block):
+    """Detector."""
+
+    detector: str | None = Field(None, description="Name of a shipped detector, or a geometry file")
+    tag: str | None = Field(None, description="Variant of the detector; the latest when left out")
+
+
+class Selection(Block):
+    """Choice of events."""
+
+    n_entry: int | None = Field(None, ge=0, description="Number of events to take")
+    n_skip: int | None = Field(None, ge=0, description="Number of events to leave out first")
+    entry_list: list[int] | None = Field(None, description="Entries to take")
+    skip_entry_list: list[int] | None = Field(None, description="Entries to leave out")
+    run_event_list: list[tuple[int, int, int]] | None = Field(None, description="Run, subrun and event to take")
+    skip_run_event_list: list[tuple[int, int, int]] | None = Field(
+        None, description="Run, subrun and event to leave out"
+    )
+
+
+class DatasetBlock(Selection):
+    """Where events come from."""
+
+    provider: Literal["auto", "larcv", "hdf5"] = Field("auto", description="Format; auto goes by the content")
+    file_keys: str | list[str] | None = Field(None, description="Files or globs (Driver only)")
+    file_list: str | None = Field(None, description="Text file with one input per line (Driver only)")
+    parsers: dict[str, dict[str, Any]] | None = Field(
+        None,
+        alias="schema",
+        description="Parser of each product of larcv files; null takes the usual products of simulation",
+    )
+    has_truth: bool = Field(True, description="False when larcv files hold no truth, so that only the image is read")
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class LoaderBlock(Block):
+    """Input of the networks."""
+
+    dataset: DatasetBlock = Field(default_factory=DatasetBlock, description="Where events come from")
+    minibatch_size: int = Field(1, ge=1, description="Events that go through the networks at once")
+    max_voxels: int = Field(200_000, ge=1, description="Voxels that go through the networks at once")
+
+
+class ReaderBlock(Selection):
+    """Files of events that are read back."""
+
+    provider: Literal["hdf5"] = Field("hdf5", description="Format")
+    file_keys: str | list[str] | None = Field(None, description="Files or globs")
+    file_list: str | None = Field(None, description="Text file with one input per line")
+
+
+class WriterBlock(Block):
+    """Output of the Driver."""
+
+    provider: Literal["hdf5"] = Field("hdf5", description="Format")
+    file_name: str | None = Field(None, description="Output file; by default from the name of the input")
+    directory: str | None = Field(None, description="Directory of the output, by default the current one")
+    suffix: str = Field("spine", description="End of the name of the output")
+    keys: list[str] | None = Field(None, description="Products to store, all by default")
+    skip_keys: list[str] | None = Field(None, description="Products to leave out")
+    overwrite: bool = Field(False, description="Replace an output that exists")
+
+
+class IoBlock(Block):
+    """Input and output."""
+
+    loader: LoaderBlock | None = Field(
+        None, description="Input for the networks; the usual larcv products when left out"
+    )
+    reader: ReaderBlock | None = Field(None, description="Files of events that are read back (Driver only)")
+    writer: WriterBlock | None = Field(None, description="Output of the Driver")
+
+    @property
+    def dataset(self) -> DatasetBlock:
+        """Where events come from, with defaults."""
+        return (self.loader or LoaderBlock()).dataset
+
+
+class ChainStage(Block):
+    """One stage of the chain."""
+
+    name: str = Field(description="Name of the stage")
+    provider: str = Field("", description="What does it; the name of the stage by default")
+    uses: str | list[str] | None = Field(None, description="Networks it uses, by their names under modules")
+    loss: str | dict[str, str] | None = Field(None, description="Losses it feeds, by their names under modules")
+    config: dict[str, Any] = Field(default_factory=dict, description="Options of the provider")
+
+
+class ChainBlock(Block):
+    """Stages of the chain, in order."""
+
+    stages: list[ChainStage] = Field(default_factory=list, description="Stages in order")
+
+
+class ModulesBlock(BaseModel):
+    """The chain and the options of its networks."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    chain: ChainBlock = Field(default_factory=ChainBlock, description="Stages of the chain")
+
+
+class ModelBlock(Block):
+    """The inference chain."""
+
+    provider: Literal["full_chain"] = Field("full_chain", description="Kind of model")
+    modules: ModulesBlock = Field(default_factory=ModulesBlock, description="The chain and its networks")
+    weight_path: str | None = Field(None, description="Weights of the networks")
+
+
+class StepEntry(Block):
+    """One step with its options."""
+
+    name: str = Field(description="Label of the step")
+    provider: str = Field(description="Step: a registered name, or a Python file which defines it")
+    config: dict[str, Any] = Field(default_factory=dict, description="Options of the step")
+
+
+def _entry(label: str, options: Any) -> dict[str, Any]:
+    """A step of the mapping form: its label is its provider unless it names another."""
+    if options is None or options is True:
+        options = {}
+    if not isinstance(options, dict):
+        raise ValueError(f"options of {label!r} must be a mapping, found {options!r}")
+    rest = {k: v for k, v in options.items() if k not in ("provider", "name", "config")}
+    nested = options.get("config")
+    if nested is not None and rest:
+        raise ValueError(f"{label!r} mixes 'config:' with inline options {sorted(rest)}: use one of them")
+    return {"name": label, "provider": options.get("provider", label), "config": nested if nested is not None else rest}
+
+
+class StepBlock(Block):
+    """Steps, as a mapping (ordered by what they read and write) or a list under ``stages`` (in that order)."""
+
+    steps: tuple[StepEntry, ...] = Field((), description="The steps")
+    in_order: bool = Field(False, description="Run the steps in the order given")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept(cls, value: Any) -> Any:
+        if value is None:
+            return {}
+        if not isinstance(value, dict) or "steps" in value:
+            return value
+        options = {k: v for k, v in value.items() if k in cls.model_fields}
+        steps = {k: v for k, v in value.items() if k not in cls.model_fields}
+        if "stages" in steps:
+            extra = sorted(set(steps) - {"stages"})
+            if extra:
+                raise ValueError(f"'stages' cannot stand beside other steps: {extra}")
+            entries = [_entry(s.get("name", s.get("provider", "")), s) for s in steps["stages"]]
+            return {**options, "steps": entries, "in_order": True}
+        return {**options, "steps": [_entry(k, v) for k, v in steps.items() if v is not False]}
+
+
+class AnaBlock(StepBlock):
+    """Analysis steps."""
+
+    overwrite: bool = Field(False, description="Replace tables that exist (Driver only)")
+    prefix_output: bool = Field(False, description="Put the name of the input in front of table names (Driver only)")
+    buffer_size: int = Field(-1, description="Accepted for compatibility; tables are written at once")
+
+
+class SimulateBlock(BaseModel):
+    """Built-in simulation: how much, and the options of the generator."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    files: int = Field(0, ge=0, description="Number of files to simulate as input of the workflow")
+    events_per_file: int = Field(10, ge=1, description="Events per file")
+
+
+class MergeBlock(Block):
+    """Merged tables."""
+
+    parquet: bool = Field(True, description="Write Parquet beside each CSV table")
+
+
+class ReportBlock(Block):
+    """The report."""
+
+    title: str = Field("Reconstruction report", description="Title of the page")
+    events: int = Field(4, ge=0, description="Events in the displays")
+    max_points: int = Field(20_000, ge=1, description="Points drawn per event")
+
+
+class WorkflowBlock(Block):
+    """What the workflow runs on."""
+
+    input: str | list[str] = Field(
+        default_factory=list, description="Input files, globs, or text files (.txt, .list) with one input per line"
+    )
+
+
+class Config(Block):
+    """A whole configuration."""
+
+    base: BaseBlock = Field(default_factory=BaseBlock, description="Settings of every run")
+    geo: GeoBlock = Field(default_factory=GeoBlock, description="Detector")
+    io: IoBlock = Field(default_factory=IoBlock, description="Input and output")
+    sim: SimulateBlock = Field(default_factory=SimulateBlock, description="Built-in simulation")
+    model: ModelBlock = Field(default_factory=ModelBlock, description="The inference chain")
+    build: dict[str, Any] = Field(default_factory=dict, description="Objects to build")
+    post: StepBlock = Field(default_factory=StepBlock, description="Post-processing steps")
+    ana: AnaBlock = Field(default_factory=AnaBlock, description="Analysis steps")
+    merge: MergeBlock = Field(default_factory=MergeBlock, description="Merged tables")
+    report: ReportBlock = Field(default_factory=ReportBlock, description="The report")
+    workflow: WorkflowBlock = Field(default_factory=WorkflowBlock, description="What the workflow runs on")

@@ -1,0 +1,73 @@
+"""What each stage sees of the configuration, and the code it depends on."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from spine.config.fingerprint import code_fingerprint
+from spine.config.model import Config
+from spine.steps.registry import step_module
+
+__all__ = ["STAGES", "from_slice", "stage_code", "stage_slice"]
+
+STAGES: Final = ("simulate", "infer", "build", "post", "ana", "merge", "report")
+"""Stages in the order of the chain."""
+
+RUN_KEYS: Final = {"on_error", "seed"}
+"""Settings of every run that can change what a stage writes."""
+
+BLOCKS: Final = {
+    "simulate": ("sim",),
+    "infer": ("io", "model"),
+    "build": ("build", "geo"),
+    "post": ("post", "geo"),
+    "ana": ("ana", "geo"),
+    "merge": ("merge",),
+    "report": ("report",),
+}
+"""Blocks that each stage reads."""
+
+
+def stage_slice(config: Config, stage: str) -> str:
+    """Canonical JSON of the part of the configuration that a stage uses.
+
+    Parameters
+    ----------
+    config : Config
+        Checked configuration.
+    stage : str
+        One of `STAGES`.
+
+    Returns
+    -------
+    str
+        Keys sorted, so that equal configurations give equal text.
+    """
+    tree: dict[str, Any] = config.model_dump(mode="json", by_alias=True, include=set(BLOCKS[stage]))
+    if stage == "simulate":
+        tree["sim"].pop("files")
+    if stage == "infer":
+        tree["io"].pop("writer"), tree["io"].pop("reader")
+    keys = RUN_KEYS if stage in ("simulate", "infer") else {"on_error"}
+    tree["base"] = config.base.model_dump(mode="json", include=keys)
+    return json.dumps(tree, sort_keys=True, separators=(",", ":"))
+
+
+def from_slice(text: str) -> Config:
+    """The configuration that a slice stands for; blocks of other stages hold their defaults."""
+    return Config.model_validate_json(text)
+
+
+def _plugins(config: Config, stage: str) -> list[str]:
+    """Modules of the steps that the configuration names."""
+    if stage == "post":
+        return [step_module("post", entry.provider) for entry in config.post.steps]
+    if stage == "ana":
+        return [step_module("ana", entry.provider) for entry in config.ana.steps]
+    return []
+
+
+def stage_code(config: Config, stage: str) -> str:
+    """Fingerprint of the code of a stage and of the steps that the configuration names."""
+    return code_fingerprint(f"spine.stages.{stage}", *_plugins(config, stage))
