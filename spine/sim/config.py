@@ -1,0 +1,151 @@
+"""Configuration of the built-in event generator: what is shot, into which volume, and how it becomes voxels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+__all__ = [
+    "BombConfig",
+    "CosmicsConfig",
+    "GunConfig",
+    "ImageConfig",
+    "LabelConfig",
+    "SimulationConfig",
+    "SpeciesConfig",
+    "TransportConfig",
+]
+
+
+def _ordered(value: tuple[float, float]) -> tuple[float, float]:
+    if value[0] > value[1]:
+        raise ValueError(f"the lower end {value[0]} lies above the upper end {value[1]}")
+    return value
+
+
+Span = Annotated[tuple[float, float], AfterValidator(_ordered)]
+EnergySpan = Annotated[tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]], AfterValidator(_ordered)]
+CountSpan = Annotated[tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]], AfterValidator(_ordered)]
+Vector = tuple[float, float, float]
+Size = Annotated[int, Field(gt=0)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ImageConfig(_Frozen):
+    """The regular grid of voxels and the argon around it."""
+
+    voxel_size: float = Field(0.3, gt=0, description="Edge of a cubic voxel (cm)")
+    cells: tuple[Size, Size, Size] = Field((768, 768, 768), description="Number of voxels along x, y, z")
+    lower: Vector = Field((-115.2, -115.2, -115.2), description="Lower corner of the image (cm)")
+    box_margin: float = Field(
+        0.0, ge=0, description="Liquid argon beyond each face of the image (cm); deposits there are not seen"
+    )
+    voxel_threshold: float = Field(
+        0.05, ge=0, description="Voxels with less deposited energy than this are dropped (MeV)"
+    )
+
+
+class SpeciesConfig(_Frozen):
+    """One kind of particle that a vertex may emit."""
+
+    pdg: int = Field(description="PDG code of the particle")
+    weight: float = Field(1.0, gt=0, description="Relative probability of this kind (no unit)")
+    kinetic_energy: EnergySpan = Field(description="Kinetic energy, uniform between these (MeV)")
+    max_count: int = Field(10, ge=1, description="Largest number of this kind at one vertex")
+
+
+def _default_species() -> tuple[SpeciesConfig, ...]:
+    return (
+        SpeciesConfig(pdg=11, weight=1.0, kinetic_energy=(50.0, 1000.0), max_count=1),
+        SpeciesConfig(pdg=13, weight=0.7, kinetic_energy=(50.0, 600.0), max_count=1),
+        SpeciesConfig(pdg=-13, weight=0.5, kinetic_energy=(50.0, 600.0), max_count=1),
+        SpeciesConfig(pdg=22, weight=1.0, kinetic_energy=(50.0, 1000.0), max_count=2),
+        SpeciesConfig(pdg=111, weight=0.7, kinetic_energy=(50.0, 1000.0), max_count=2),
+        SpeciesConfig(pdg=211, weight=0.7, kinetic_energy=(50.0, 600.0), max_count=2),
+        SpeciesConfig(pdg=-211, weight=0.7, kinetic_energy=(50.0, 600.0), max_count=2),
+        SpeciesConfig(pdg=2212, weight=2.0, kinetic_energy=(50.0, 400.0), max_count=4),
+    )
+
+
+class BombConfig(_Frozen):
+    """Particle bombs: several particles in random directions from a common vertex."""
+
+    vertices: CountSpan = Field((1, 1), description="Number of vertices per event, both ends included")
+    multiplicity: CountSpan = Field((2, 5), description="Number of particles per vertex, both ends included")
+    species: tuple[SpeciesConfig, ...] = Field(
+        default_factory=_default_species, min_length=1, description="Kinds of particles to choose from"
+    )
+    vertex_margin: float = Field(20.0, ge=0, description="Distance of vertices from the image faces (cm)")
+    time: Span = Field((0.0, 0.0), description="Time of a vertex, uniform between these (us)")
+
+
+class GunConfig(_Frozen):
+    """A single particle per event, from a vertex of its own."""
+
+    pdg: int = Field(13, description="PDG code of the particle")
+    kinetic_energy: EnergySpan = Field((200.0, 200.0), description="Kinetic energy, uniform (MeV)")
+    position: Vector | None = Field(None, description="Start (cm); uniform in the image when not given")
+    direction: Vector | None = Field(None, description="Direction (any length); isotropic when not given")
+    time: Span = Field((0.0, 0.0), description="Time of the vertex, uniform between these (us)")
+
+
+class CosmicsConfig(_Frozen):
+    """Cosmic-ray muons that enter the argon through its faces from above."""
+
+    multiplicity: CountSpan = Field((1, 3), description="Number of muons per event, both ends included")
+    kinetic_energy: EnergySpan = Field((100.0, 20000.0), description="Range of the spectrum (MeV)")
+    vertical: Literal["x", "y", "z"] = Field("y", description="Axis that points up")
+    charge_ratio: float = Field(1.27, gt=0, description="Number of mu+ per mu- (no unit)")
+    time: Span = Field((-1000.0, 1000.0), description="Arrival time, uniform between these (us)")
+
+
+class TransportConfig(_Frozen):
+    """Options of Geant4."""
+
+    default_cut: float = Field(
+        0.03, gt=0, description="Range cut for secondaries (cm): shorter delta rays are not made"
+    )
+    hadronic_model: Literal["FTFP_BERT", "QGSP_BERT"] = Field("FTFP_BERT", description="Geant4 hadronic physics list")
+    geant4_data: Path | None = Field(
+        None,
+        description="Directory of the official Geant4 data; when not given, the environment variable "
+        "GEANT4_DATA_DIR, and without it data computed for argon from published formulas",
+    )
+
+
+class LabelConfig(_Frozen):
+    """Rules that turn Geant4 tracks into labelled particle instances."""
+
+    low_energy_size: int = Field(
+        10, ge=1, description="Detached shower pieces of fewer voxels are low-energy depositions"
+    )
+    delta_size: int = Field(
+        5, ge=1, description="Voxels beyond those of its parent that make an ionisation electron a delta ray"
+    )
+    michel_energy: float = Field(
+        1.0,
+        ge=0,
+        description="Least kinetic energy of the decay electron of a muon (MeV); Auger electrons of the "
+        "muonic argon atom stay below 0.92 MeV",
+    )
+    label_le: bool = Field(
+        False, description="Let the cluster label point at low-energy depositions too (else it is -1)"
+    )
+
+
+class SimulationConfig(_Frozen):
+    """Everything that determines the simulated events."""
+
+    seed: int = Field(0, ge=0, description="Seed of the whole sample; event n depends on it and on n only")
+    n_events: int = Field(10, ge=0, description="Number of events")
+    image: ImageConfig = Field(default_factory=ImageConfig, description="Voxels and argon volume")
+    bomb: BombConfig | None = Field(default_factory=BombConfig, description="Particle bombs, null for none")
+    gun: GunConfig | None = Field(None, description="Single particle, null for none")
+    cosmics: CosmicsConfig | None = Field(default_factory=CosmicsConfig, description="Cosmics, null for none")
+    transport: TransportConfig = Field(default_factory=TransportConfig, description="Geant4 options")
+    labels: LabelConfig = Field(default_factory=LabelConfig, description="Labelling rules")
