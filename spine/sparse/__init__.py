@@ -13,6 +13,7 @@ from __future__ import annotations
 from spine.sparse import nn
 from spine.sparse.backends import use_backend
 from spine.sparse.coordinates import MapKey, Pyramid
+from spine.sparse.interpolation import features_at_coordinates
 from spine.sparse.kernel import Kernel
 from spine.sparse.structure import concatenate, prune, union
 from spine.sparse.tensor import SparseTensor, sparse_tensor
@@ -23,6 +24,7 @@ __all__ = [
     "Pyramid",
     "SparseTensor",
     "concatenate",
+    "features_at_coordinates",
     "nn",
     "prune",
     "sparse_tensor",

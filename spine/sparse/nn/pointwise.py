@@ -1,0 +1,210 @@
+"""Layers that treat every site by itself, and normalisations. Parameter names are those of MinkowskiEngine."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from spine.sparse.segments import segment_mean, spread
+from spine.sparse.tensor import SparseTensor
+
+__all__ = [
+    "CELU",
+    "ELU",
+    "SELU",
+    "BatchNorm",
+    "Dropout",
+    "InstanceNorm",
+    "LeakyReLU",
+    "Linear",
+    "PReLU",
+    "ReLU",
+    "Sigmoid",
+    "Softplus",
+    "Tanh",
+]
+
+
+class Linear(nn.Module):
+    """Linear map of the channels.
+
+    Parameters
+    ----------
+    in_features, out_features : int
+        Channels.
+    bias : bool
+        Whether to add a bias.
+
+    Attributes
+    ----------
+    linear : torch.nn.Linear
+        Holds ``weight`` (out, in) and ``bias`` (out).
+    """
+
+    def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
+        super().__init__()
+        self.linear = nn.Linear(in_features, out_features, bias=bias)
+
+    def forward(self, tensor: SparseTensor) -> SparseTensor:
+        """Map ``(N, in)`` to ``(N, out)``."""
+        return tensor.replace_features(self.linear(tensor.features))
+
+
+class BatchNorm(nn.Module):
+    """Batch normalisation over all rows of all batch entries.
+
+    Parameters
+    ----------
+    num_features : int
+        Channels.
+    eps, momentum : float
+        As in `torch.nn.BatchNorm1d`.
+    affine, track_running_stats : bool
+        As in `torch.nn.BatchNorm1d`.
+
+    Attributes
+    ----------
+    bn : torch.nn.BatchNorm1d
+        Holds the parameters and the running statistics.
+    """
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+    ) -> None:
+        super().__init__()
+        self.bn = nn.BatchNorm1d(num_features, eps, momentum, affine, track_running_stats)
+
+    def forward(self, tensor: SparseTensor) -> SparseTensor:
+        """Normalise ``(N, C)``.
+
+        Fewer than two rows have no variance: in training they are normalised with the running statistics, which
+        stay as they are.
+        """
+        if len(tensor) > 1 or not self.training:
+            return tensor.replace_features(self.bn(tensor.features))
+        return tensor.replace_features(self._with_running_statistics(tensor.features))
+
+    def _with_running_statistics(self, features: Tensor) -> Tensor:
+        bn = self.bn
+        if bn.running_mean is None or bn.running_var is None:
+            return features
+        return nn.functional.batch_norm(
+            features, bn.running_mean, bn.running_var, bn.weight, bn.bias, training=False, eps=bn.eps
+        )
+
+
+class InstanceNorm(nn.Module):
+    """Normalise every batch entry by itself, with the biased variance.
+
+    Parameters
+    ----------
+    num_features : int
+        Channels.
+    eps : float
+        Added to the variance.
+
+    Attributes
+    ----------
+    weight, bias : torch.nn.Parameter
+        (1, C).
+    """
+
+    def __init__(self, num_features: int, eps: float = 1e-8) -> None:
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(1, num_features))
+        self.bias = nn.Parameter(torch.zeros(1, num_features))
+
+    def forward(self, tensor: SparseTensor) -> SparseTensor:
+        """Normalise ``(N, C)``."""
+        bounds = tensor.bounds
+        centred = tensor.features - spread(segment_mean(tensor.features, bounds), bounds)
+        scale = torch.rsqrt(segment_mean(centred**2, bounds) + self.eps)
+        return tensor.replace_features(centred * spread(scale, bounds) * self.weight + self.bias)
+
+
+class _Elementwise(nn.Module):
+    """A torch module applied to the features; like MinkowskiEngine's, it is called ``module``."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, tensor: SparseTensor) -> SparseTensor:
+        """Apply to ``(N, C)``."""
+        return tensor.replace_features(self.module(tensor.features))
+
+
+class Dropout(_Elementwise):
+    """Set features to zero with probability ``p`` in training, and scale the others by ``1 / (1 - p)``."""
+
+    def __init__(self, p: float = 0.5) -> None:
+        super().__init__(nn.Dropout(p))
+
+
+class ReLU(_Elementwise):
+    """``max(x, 0)``."""
+
+    def __init__(self) -> None:
+        super().__init__(nn.ReLU())
+
+
+class LeakyReLU(_Elementwise):
+    """``x`` where positive, ``negative_slope * x`` elsewhere."""
+
+    def __init__(self, negative_slope: float = 0.01) -> None:
+        super().__init__(nn.LeakyReLU(negative_slope))
+
+
+class PReLU(_Elementwise):
+    """Leaky ReLU with a slope to be learnt (``module.weight``)."""
+
+    def __init__(self, num_parameters: int = 1, init: float = 0.25) -> None:
+        super().__init__(nn.PReLU(num_parameters, init))
+
+
+class SELU(_Elementwise):
+    """Scaled exponential linear unit."""
+
+    def __init__(self) -> None:
+        super().__init__(nn.SELU())
+
+
+class CELU(_Elementwise):
+    """Continuously differentiable exponential linear unit."""
+
+    def __init__(self, alpha: float = 1.0) -> None:
+        super().__init__(nn.CELU(alpha))
+
+
+class ELU(_Elementwise):
+    """Exponential linear unit."""
+
+    def __init__(self, alpha: float = 1.0) -> None:
+        super().__init__(nn.ELU(alpha))
+
+
+class Tanh(_Elementwise):
+    """Hyperbolic tangent."""
+
+    def __init__(self) -> None:
+        super().__init__(nn.Tanh())
+
+
+class Sigmoid(_Elementwise):
+    """Logistic function."""
+
+    def __init__(self) -> None:
+        super().__init__(nn.Sigmoid())
+
+
+class Softplus(_Elementwise):
+    """``log(1 + exp(beta x)) / beta``."""
+
+    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
+        super().__init__(nn.Softplus(beta, threshold))
