@@ -225,6 +225,8 @@ def test_batch_norm_of_one_row_uses_and_keeps_the_running_statistics() -> None:
         (nn.ELU(0.5), lambda x: functional.elu(x, 0.5)),
         (nn.Tanh(), torch.tanh),
         (nn.Sigmoid(), torch.sigmoid),
+        (nn.Mish(), lambda x: x * torch.tanh(torch.log1p(x.exp()))),
+        (nn.PixelNorm(), lambda x: functional.normalize(x, dim=1)),
         (nn.Softplus(), lambda x: torch.log1p(x.exp())),
         (nn.Dropout(0.5).eval(), lambda x: x),
     ],

@@ -17,7 +17,9 @@ __all__ = [
     "InstanceNorm",
     "LeakyReLU",
     "Linear",
+    "Mish",
     "PReLU",
+    "PixelNorm",
     "ReLU",
     "Sigmoid",
     "Softplus",
@@ -128,6 +130,28 @@ class InstanceNorm(nn.Module):
         return tensor.replace_features(centred * spread(scale, bounds) * self.weight + self.bias)
 
 
+class PixelNorm(nn.Module):
+    """Scale the features of every site to unit length, ``x / sqrt(sum(x^2) + eps)``.
+
+    Karras et al., "Progressive Growing of GANs", arXiv:1710.10196, but with the sum in place of the mean, as SPINE
+    has it.
+
+    Parameters
+    ----------
+    eps : float
+        Added to the squared length.
+    """
+
+    def __init__(self, eps: float = 1e-8) -> None:
+        super().__init__()
+        self.eps = eps
+
+    def forward(self, tensor: SparseTensor) -> SparseTensor:
+        """Scale ``(N, C)``."""
+        square = (tensor.features**2).sum(dim=1, keepdim=True)
+        return tensor.replace_features(tensor.features / torch.sqrt(square + self.eps))
+
+
 class _Elementwise(nn.Module):
     """A torch module applied to the features; like MinkowskiEngine's, it is called ``module``."""
 
@@ -159,6 +183,13 @@ class LeakyReLU(_Elementwise):
 
     def __init__(self, negative_slope: float = 0.01) -> None:
         super().__init__(nn.LeakyReLU(negative_slope))
+
+
+class Mish(_Elementwise):
+    """``x tanh(log(1 + exp(x)))`` (Misra, arXiv:1908.08681)."""
+
+    def __init__(self) -> None:
+        super().__init__(nn.Mish())
 
 
 class PReLU(_Elementwise):

@@ -1,0 +1,1 @@
+"""Networks of the reconstruction chain, on plain torch."""
