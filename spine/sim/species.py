@@ -102,7 +102,7 @@ def mass(pdg: NDArray[np.integer]) -> NDArray[np.float64]:
     -------
     (N,) float64 array
         Masses (MeV), NaN when unknown. Nuclei above helium: Weizsaecker's formula with the coefficients of
-        Rohlf, Modern Physics from alpha to Z0 (1994), good to a few MeV.
+        Rohlf, Modern Physics from alpha to Z0 (1994), good to 10 MeV.
     """
     codes = np.abs(np.asarray(pdg, np.int64))
     kinds, row = np.unique(codes, return_inverse=True)

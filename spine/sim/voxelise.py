@@ -67,7 +67,7 @@ def split_lines(start: Array, end: Array, cells: tuple[int, int, int]) -> Pieces
 def _clip(start: Array, end: Array, size: Array) -> Array:
     """Part of each line inside the grid, as two fractions; the first is larger when there is none."""
     step = end - start
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         a, b = -start / step, (size - start) / step
     still = step == 0
     inside = (start >= 0) & (start < size)
