@@ -36,7 +36,7 @@ def _fields(model: type[BaseModel], keys: tuple[str | int, ...]) -> list[str]:
     """Names that a mapping below the given keys may have, as far as the model tells."""
     current: Any = model
     for key in keys:
-        field = current.model_fields.get(key) if isinstance(current, type) else None
+        field = current.model_fields.get(str(key))
         current = field.annotation if field is not None else None
         options = getattr(current, "__args__", ())
         nested = [a for a in options if isinstance(a, type) and issubclass(a, BaseModel)]

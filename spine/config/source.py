@@ -50,7 +50,7 @@ class _Loader(yaml.SafeLoader):
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Hashable, Any]:
     seen: set[Any] = set()
     for key_node, _ in node.value:
-        key = loader.construct_object(key_node)  # type: ignore[no-untyped-call]
+        key = loader.construct_object(key_node)
         if key in seen:
             raise ConfigError(f"the key {key!r} stands twice", where=_mark(key_node), mend="keep one of them")
         seen.add(key)
@@ -86,11 +86,11 @@ def _parse(path: Path) -> Source:
     loader.name = str(path)
     try:
         node = loader.get_single_node()
-        tree = loader.construct_document(node) if node is not None else {}  # type: ignore[no-untyped-call]
+        tree = loader.construct_document(node) if node is not None else {}
     except yaml.YAMLError as error:
         raise ConfigError("the file is not valid YAML", where=path, got=str(error).replace("\n", " ")) from error
     finally:
-        loader.dispose()  # type: ignore[no-untyped-call]
+        loader.dispose()
     if not isinstance(tree, dict):
         raise ConfigError("the configuration must be a mapping of blocks", where=path, got=type(tree).__name__)
     source = Source(tree)

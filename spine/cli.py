@@ -1,0 +1,190 @@
+"""The command line: one command per stage, and those for configuration and files."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from spine.config.model import Config
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    help="Reconstruct images of liquid-argon time-projection chambers, one stage at a time.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+config_app = typer.Typer(help="Look at configurations.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(config_app, name="config")
+
+ConfigOption = Annotated[
+    str, typer.Option("--config", "-c", help="YAML file, or the JSON text of a stage's part of the configuration.")
+]
+SetOption = Annotated[str, typer.Option("--set", help="Overrides: post.direction.radius=5;base.on_error=skip")]
+OutputOption = Annotated[Path, typer.Option("--output", "-o", help="File or directory to write.")]
+SourceArgument = Annotated[Path, typer.Argument(help="File to read.")]
+
+
+def _config(text: str, overrides: str) -> Config:
+    from spine.config import load_config
+    from spine.config.slices import from_slice
+
+    if text.lstrip().startswith("{"):
+        return from_slice(text)
+    return load_config(text, overrides)
+
+
+@app.command()
+def simulate(
+    output: OutputOption,
+    config: ConfigOption = "config/config.yaml",
+    overrides: SetOption = "",
+    number: Annotated[int, typer.Option(help="Number of the file: it decides which events are made.")] = 0,
+) -> None:
+    """Simulate events with truth."""
+    from spine.stages import simulate as stage
+
+    stage.run(number, output, _config(config, overrides))
+
+
+@app.command()
+def infer(
+    source: SourceArgument,
+    output: OutputOption,
+    config: ConfigOption = "config/config.yaml",
+    overrides: SetOption = "",
+) -> None:
+    """Run the inference chain on a larcv or HDF5 file."""
+    from spine.stages import infer as stage
+
+    stage.run(source, output, _config(config, overrides))
+
+
+@app.command()
+def build(
+    source: SourceArgument,
+    output: OutputOption,
+    config: ConfigOption = "config/config.yaml",
+    overrides: SetOption = "",
+) -> None:
+    """Build fragments, particles and interactions."""
+    from spine.stages import build as stage
+
+    stage.run(source, output, _config(config, overrides))
+
+
+@app.command()
+def post(
+    source: SourceArgument,
+    output: OutputOption,
+    config: ConfigOption = "config/config.yaml",
+    overrides: SetOption = "",
+) -> None:
+    """Fill in energies, directions, vertices, containment and matches."""
+    from spine.stages import post as stage
+
+    stage.run(source, output, _config(config, overrides))
+
+
+@app.command()
+def ana(
+    source: SourceArgument,
+    output: OutputOption,
+    config: ConfigOption = "config/config.yaml",
+    overrides: SetOption = "",
+) -> None:
+    """Write the analysis tables of a file."""
+    from spine.stages import ana as stage
+
+    stage.run(source, output, _config(config, overrides))
+
+
+@app.command()
+def merge(
+    sources: Annotated[list[Path], typer.Argument(help="Directories written by ana.")],
+    output: OutputOption,
+    config: ConfigOption = "config/config.yaml",
+    overrides: SetOption = "",
+) -> None:
+    """Join the tables of all inputs."""
+    from spine.stages import merge as stage
+
+    stage.run(sources, output, _config(config, overrides))
+
+
+@app.command()
+def report(
+    tables: Annotated[Path, typer.Argument(help="Directory of the merged tables.")],
+    output: OutputOption,
+    files: Annotated[list[Path] | None, typer.Option("--file", help="Output of post, for the displays.")] = None,
+    benchmarks: Annotated[Path | None, typer.Option(help="Directory with time and memory of each job.")] = None,
+    config: ConfigOption = "config/config.yaml",
+    overrides: SetOption = "",
+) -> None:
+    """Write the report and the event display."""
+    from spine.stages import report as stage
+
+    stage.run(stage.ReportInputs(tables, files or [], benchmarks), output, _config(config, overrides))
+
+
+@config_app.command("check")
+def config_check(path: Annotated[Path, typer.Argument(help="YAML file.")], overrides: SetOption = "") -> None:
+    """Say everything that is wrong with a configuration."""
+    from spine.config import load_config
+
+    load_config(path, overrides)
+    typer.echo(f"{path}: no problems")
+
+
+@config_app.command("show")
+def config_show(path: Annotated[Path, typer.Argument(help="YAML file.")], overrides: SetOption = "") -> None:
+    """Print a configuration with everything filled in."""
+    import yaml
+
+    from spine.config import load_config
+
+    tree = load_config(path, overrides).model_dump(mode="json", by_alias=True)
+    typer.echo(yaml.safe_dump(tree, sort_keys=False), nl=False)
+
+
+def _version(value: bool) -> None:
+    if value:
+        from spine import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tracebacks and debug messages.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Version.")] = False,
+) -> None:
+    level = logging.DEBUG if verbose else logging.INFO
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("spine").setLevel(level)
+
+
+def _fail(error: Exception) -> NoReturn:
+    notes = "".join(f"\n  {note}" for note in getattr(error, "__notes__", ()))
+    sys.stderr.write(f"error: {error}{notes}\n")
+    raise SystemExit(1)
+
+
+def main() -> None:
+    """Entry point: errors of the package are one message, everything else keeps its traceback."""
+    from spine.errors import SpineError
+
+    try:
+        app()
+    except SpineError as error:
+        if logging.getLogger("spine").level == logging.DEBUG:
+            raise
+        _fail(error)

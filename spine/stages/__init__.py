@@ -1,0 +1,3 @@
+"""Stages of the chain: each turns files into files."""
+
+from __future__ import annotations

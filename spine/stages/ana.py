@@ -1,0 +1,207 @@
+"""Ana: post-processed events in, one CSV per table out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spine.ana.tables import write_csv
+from spine.config.check import step_options, steps_of
+from spine.config.model import AnaBlock, Config
+from spine.geometry import Detector, load_detector
+from spine.schema import Block, Event
+from spine.stages.loop import failure_of
+from spine.stages.outcome import Progress, StageReport
+from spine.steps import Columns, Step, StepConfig
+from spine.store.atomic import atomic_directory
+from spine.store.reader import EventFile
+from spine.store.writer import Failure
+
+__all__ = ["EVENTS", "FAILURES", "Analysis", "base_columns", "run", "table_names"]
+
+EVENTS = "events"
+FAILURES = "failures"
+BASE = ("index", "file_index", "file_entry_index")
+NUMBERS = ("run", "subrun", "event")
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """One configured analysis step."""
+
+    name: str
+    step: Step
+    options: StepConfig
+    detector: Detector | None
+
+    def __call__(self, block: Block) -> dict[str, Columns]:
+        """Tables of a block of events; each has a column ``_row`` with the event of the row."""
+        context = (self.detector,) if self.step.takes_detector else ()
+        if self.step.per == "block":
+            tables: dict[str, Columns] = self.step.run(block, self.options, *context)
+            return tables
+        parts = [self.step.run(event, self.options, *context) or {} for event in block]
+        return {name: _stacked(name, parts) for name in sorted({n for part in parts for n in part})}
+
+
+def _stacked(name: str, parts: list[dict[str, Columns]]) -> Columns:
+    """Rows of all events of a table that was made event by event."""
+    rows: list[dict[str, Array]] = []
+    for i, part in enumerate(parts):
+        columns = {key: np.atleast_1d(np.asarray(values)) for key, values in part.get(name, {}).items()}
+        if columns:
+            n = max(len(values) for values in columns.values())
+            rows.append({"_row": np.full(n, i, dtype=np.int64), **columns})
+    return _joined(rows)
+
+
+def _joined(parts: list[dict[str, Array]]) -> dict[str, Array]:
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else {}
+
+
+def analyses(config: Config) -> list[Analysis]:
+    """The configured analysis steps, in order.
+
+    Raises
+    ------
+    ConfigError
+        When a step is unknown or its options are wrong.
+    """
+    detector = load_detector(config.geo.detector, config.geo.tag) if config.geo.detector else None
+    return [
+        Analysis(entry.name, step, step.config.model_validate(step_options(entry, step)), detector)
+        for entry, step in steps_of("ana", config.ana)
+    ]
+
+
+def table_names(ana: AnaBlock) -> tuple[str, ...]:
+    """Tables that the configured steps write, besides those of events and failures."""
+    names: list[str] = []
+    for entry, step in steps_of("ana", ana):
+        options = step.config.model_validate(step_options(entry, step))
+        names += step.tables(options) if step.tables is not None else (entry.name,)
+    return tuple(dict.fromkeys(names))
+
+
+def base_columns(block: Block) -> dict[str, Array]:
+    """(n,) columns that identify each event of a block: entry, file, run, subrun, event."""
+    columns: dict[str, Array] = {}
+    for name in BASE:
+        columns[name] = np.array([_number(event, name) for event in block], dtype=np.int64)
+    for name in NUMBERS:
+        infos = [event.run_info for event in block]
+        columns[name] = np.array([getattr(i, name) if i is not None else -1 for i in infos], dtype=np.int64)
+    return columns
+
+
+def _number(event: Event, name: str) -> int:
+    """A number of the event; a file that does not tell holds its events in order."""
+    default = 0 if name == "file_index" else event.entry
+    value = event.get(name, event.get("index", default) if name == "file_entry_index" else default)
+    return int(value)
+
+
+@dataclass
+class _Tables:
+    """Rows of all tables, gathered block by block."""
+
+    names: tuple[str, ...]
+    parts: dict[str, list[dict[str, Array]]] = field(default_factory=dict)
+
+    def add(self, block: Block, tables: dict[str, Columns]) -> None:
+        """Append the rows of a block, with the columns that identify their events in front."""
+        base = base_columns(block)
+        for name, columns in tables.items():
+            values = dict(columns)
+            rows = np.asarray(values.pop("_row", np.zeros(0)), dtype=np.int64)
+            part = {key: column[rows] for key, column in base.items()} | values
+            if columns:
+                self.parts.setdefault(name, []).append(part)
+
+    def write(self, folder: Path) -> None:
+        """Write one CSV per table; a table without rows has only the base columns."""
+        empty = dict.fromkeys((*BASE, *NUMBERS), np.zeros(0, dtype=np.int64))
+        for name in self.names:
+            write_csv(folder / f"{name}.csv", _joined(self.parts.get(name, [])) or empty)
+
+
+def _failure_columns(failures: list[Failure], source: Path) -> dict[str, Array]:
+    columns: dict[str, Array] = {"file": np.array([source.stem] * len(failures), dtype=object)}
+    for name in ("entry", *NUMBERS):
+        columns[name] = np.array([getattr(f, name) for f in failures], dtype=np.int64)
+    for name in ("step", "error"):
+        columns[name] = np.array([getattr(f, name) for f in failures], dtype=object)
+    return columns
+
+
+def _tables_of(block: Block, steps: list[Analysis]) -> dict[str, Columns]:
+    tables: dict[str, Columns] = {EVENTS: {"_row": np.arange(len(block), dtype=np.int64)}}
+    for analysis in steps:
+        try:
+            tables |= analysis(block)
+        except Exception as error:
+            error.add_note(f"in step {analysis.name!r} of {block.events[0].label} and on")
+            raise
+    return tables
+
+
+def _event_by_event(block: Block, work: Callable[[Block], None], progress: Progress) -> None:
+    for event in block:
+        try:
+            work(Block([event]))
+        except Exception as error:
+            progress.skip(failure_of(event, "ana", error))
+
+
+def run(source: Path, output: Path, config: Config) -> StageReport:
+    """Analyse a file.
+
+    Parameters
+    ----------
+    source : Path
+        Output of post.
+    output : Path
+        Directory for the tables: those of the steps, ``events.csv`` and ``failures.csv``.
+    config : Config
+        Uses the blocks ana, geo and base.
+
+    Returns
+    -------
+    StageReport
+        Events analysed and skipped.
+
+    Raises
+    ------
+    ConfigError
+        When a step is unknown or its options are wrong.
+    DataError
+        When an event fails and ``on_error`` is ``stop``.
+    """
+    steps = analyses(config)
+    tables = _Tables((EVENTS, *table_names(config.ana)))
+
+    def work(block: Block) -> None:
+        tables.add(block, _tables_of(block, steps))
+
+    with EventFile(source) as file:
+        progress = Progress("ana", len(file))
+        for block in file.blocks(config.base.block_size):
+            try:
+                work(block)
+            except Exception:
+                if config.base.on_error == "stop":
+                    raise
+                _event_by_event(block, work, progress)
+            progress.advance(len(block))
+        failures = [*file.failures(), *progress.failures]
+    with atomic_directory(output) as folder:
+        tables.write(folder)
+        write_csv(folder / f"{FAILURES}.csv", _failure_columns(failures, source))
+    return progress.finish(output)

@@ -1,0 +1,42 @@
+"""Build: network products in, fragments, particles and interactions out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from spine.build import BuildConfig, build_event
+from spine.config.model import Config
+from spine.config.slices import stage_code, stage_slice
+from spine.stages.chain import ChainLink, event_stage
+from spine.stages.loop import Action
+from spine.stages.outcome import StageReport
+
+__all__ = ["run"]
+
+
+def run(source: Path, output: Path, config: Config) -> StageReport:
+    """Build the objects of every event of a file.
+
+    Parameters
+    ----------
+    source : Path
+        Output of infer.
+    output : Path
+        HDF5 file to write.
+    config : Config
+        Uses the blocks build, geo and base.
+
+    Returns
+    -------
+    StageReport
+        Events written and skipped.
+
+    Raises
+    ------
+    DataError
+        When an event cannot be built and ``on_error`` is ``stop``.
+    """
+    options = BuildConfig.model_validate(config.build)
+    link = ChainLink("build", stage_slice(config, "build"), stage_code(config, "build"), ("build",))
+    actions = [Action("build", lambda event: build_event(event, options))]
+    return event_stage(source, output, config.base, link, actions)

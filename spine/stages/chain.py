@@ -1,0 +1,86 @@
+"""One link of the chain of files: read a stage file, change its events, write what is new."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from spine.config.model import BaseBlock
+from spine.stages.loop import Action, survivors
+from spine.stages.outcome import Progress, StageReport
+from spine.store.reader import EventFile
+from spine.store.writer import EventWriter, FileInfo
+
+__all__ = ["ChainLink", "event_stage", "link_info"]
+
+
+@dataclass(frozen=True)
+class ChainLink:
+    """Who writes a file of the chain.
+
+    Parameters
+    ----------
+    stage : str
+        Name of the stage.
+    config : str
+        Its slice of the configuration.
+    code : str
+        Fingerprint of its code.
+    steps : tuple of str
+        Steps it runs.
+    weights : str
+        sha256 of network weights.
+    """
+
+    stage: str
+    config: str
+    code: str
+    steps: tuple[str, ...] = ()
+    weights: str = ""
+
+
+def link_info(link: ChainLink, file: EventFile, output: Path) -> FileInfo:
+    """Provenance of a file that continues another one."""
+    parent = os.path.relpath(file.path.resolve(), output.parent.resolve())
+    return FileInfo(
+        stage=link.stage,
+        config=link.config,
+        code=link.code,
+        inputs=((file.path.name, ""),),
+        parent=parent,
+        parent_id=file.identity,
+        steps=(*file.steps, *link.steps),
+        weights=link.weights,
+    )
+
+
+def event_stage(source: Path, output: Path, base: BaseBlock, link: ChainLink, actions: Sequence[Action]) -> StageReport:
+    """Run actions on every event of a file and write the products they set.
+
+    Parameters
+    ----------
+    source, output : Path
+        Files to read and to write.
+    base : BaseBlock
+        Block size and what to do with bad events.
+    link : ChainLink
+        Who writes.
+    actions : sequence of Action
+        Run in order on each event.
+
+    Returns
+    -------
+    StageReport
+        Events written and skipped, those of earlier stages included.
+    """
+    with EventFile(source) as file:
+        progress = Progress(link.stage, len(file))
+        with EventWriter(output, link_info(link, file, output)) as writer:
+            for block in file.blocks(base.block_size):
+                kept = survivors(block, actions, base.on_error, progress)
+                writer.append(kept)
+                progress.advance(len(kept))
+            writer.failures = [*file.failures(), *progress.failures]
+    return progress.finish(output)

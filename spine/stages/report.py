@@ -1,0 +1,69 @@
+"""Report: merged tables and some events in, one page, its numbers and an event display out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from spine.config.model import Config
+from spine.report import ReportOptions, ReportOutputs, write_display, write_report
+from spine.stages.outcome import Progress, StageReport
+from spine.store.reader import EventFile
+
+__all__ = ["ReportInputs", "run"]
+
+
+@dataclass(frozen=True)
+class ReportInputs:
+    """What the report is made of.
+
+    Parameters
+    ----------
+    tables : Path
+        Directory of the merged tables.
+    files : sequence of Path
+        Outputs of post, for the displays and the provenance.
+    benchmarks : Path, optional
+        Directory with the time and memory of each job.
+    """
+
+    tables: Path
+    files: Sequence[Path]
+    benchmarks: Path | None = None
+
+
+def _provenance(files: Sequence[Path]) -> dict[str, str]:
+    """What the first file tells of its making."""
+    if not files:
+        return {}
+    with EventFile(files[0]) as file:
+        return {name: file.attribute(name) for name in ("version", "stage", "code", "config", "post_processors")}
+
+
+def run(inputs: ReportInputs, output: Path, config: Config) -> StageReport:
+    """Write the report.
+
+    Parameters
+    ----------
+    inputs : ReportInputs
+        Tables, files and benchmarks.
+    output : Path
+        Directory in which ``report.html``, ``metrics.json`` and ``events.html`` are written.
+    config : Config
+        Uses the block report.
+
+    Returns
+    -------
+    StageReport
+        Events counted in the report.
+    """
+    progress = Progress("report", 0)
+    block = config.report
+    options = ReportOptions(title=block.title, events=block.events, max_points=block.max_points)
+    outputs = ReportOutputs(html=output / "report.html", metrics=output / "metrics.json")
+    write_display(inputs.files, output / "events.html", options)
+    metrics = write_report(inputs.tables, outputs, options, inputs.benchmarks, _provenance(inputs.files))
+    progress.advance(int(json.loads(json.dumps(metrics)).get("counts", {}).get("events", 0)))
+    return progress.finish(output / "report.html")

@@ -1,0 +1,49 @@
+"""Simulate: configuration and seed in, events with truth out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from spine.config.model import Config
+from spine.config.slices import stage_code, stage_slice
+from spine.schema import Event
+from spine.sim.config import SimulationConfig
+from spine.sim.products import event_products
+from spine.sim.simulate import simulate_events
+from spine.stages.outcome import Progress, StageReport
+from spine.store.writer import EventWriter, FileInfo
+
+__all__ = ["run"]
+
+
+def run(number: int, output: Path, config: Config) -> StageReport:
+    """Simulate one file of events.
+
+    Parameters
+    ----------
+    number : int
+        Number of the file: it holds the events ``number * events_per_file`` and on.
+    output : Path
+        HDF5 file to write.
+    config : Config
+        Uses the blocks sim and base.
+
+    Returns
+    -------
+    StageReport
+        Events written.
+    """
+    sim = SimulationConfig.model_validate({**(config.sim.model_extra or {})})
+    count = config.sim.events_per_file
+    progress = Progress("simulate", count)
+    info = FileInfo(
+        "simulate", stage_slice(config, "simulate"), stage_code(config, "simulate"), steps=("simulate",), seed=sim.seed
+    )
+    with EventWriter(output, info) as writer:
+        for i, simulated in enumerate(simulate_events(sim, number * count, (number + 1) * count)):
+            event = Event({}, i, str(output))
+            for name, value in event_products(simulated, number, i).items():
+                event[name] = value
+            writer.append([event])
+            progress.advance(1)
+    return progress.finish(output)
