@@ -108,15 +108,17 @@ def ana(
 
 @app.command()
 def merge(
-    sources: Annotated[list[Path], typer.Argument(help="Directories written by ana.")],
     output: OutputOption,
+    sources: Annotated[list[Path] | None, typer.Argument(help="Directories written by ana.")] = None,
+    listed: Annotated[Path | None, typer.Option("--list", help="Text file with one directory per line.")] = None,
     config: ConfigOption = "config/config.yaml",
     overrides: SetOption = "",
 ) -> None:
     """Join the tables of all inputs."""
     from spine.stages import merge as stage
 
-    stage.run(sources, output, _config(config, overrides))
+    lines = listed.read_text().split() if listed is not None else []
+    stage.run([*(sources or []), *map(Path, lines)], output, _config(config, overrides))
 
 
 @app.command()

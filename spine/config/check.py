@@ -9,14 +9,14 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError
 
-from spine.config.model import Config, SimulateBlock, StepBlock, StepEntry
+from spine.config.model import AnaBlock, Config, SimulateBlock, StepBlock, StepEntry
 from spine.config.source import Source
 from spine.errors import ConfigError, did_you_mean
 from spine.steps.order import ordered
 from spine.steps.registry import load_step
-from spine.steps.step import Step
+from spine.steps.step import Step, StepConfig
 
-__all__ = ["Problem", "check", "step_options", "steps_of"]
+__all__ = ["Problem", "check", "step_options", "steps_of", "table_names"]
 
 
 @dataclass(frozen=True)
@@ -114,9 +114,18 @@ def steps_of(kind: Literal["post", "ana"], block: StepBlock) -> list[tuple[StepE
     return [(by_identity[id(step)], step) for step in ordered([step for _, step in pairs])]
 
 
-def step_options(entry: StepEntry, step: Step) -> BaseModel:
+def step_options(entry: StepEntry, step: Step) -> StepConfig:
     """The typed options of a step."""
     return step.config.model_validate(entry.config)
+
+
+def table_names(ana: AnaBlock) -> tuple[str, ...]:
+    """Tables that the configured steps write, besides those of events and failures."""
+    names: list[str] = []
+    for entry, step in steps_of("ana", ana):
+        options = step_options(entry, step)
+        names += step.tables(options) if step.tables is not None else (entry.name,)
+    return tuple(dict.fromkeys(names))
 
 
 def _section(module: str, name: str) -> type[BaseModel]:

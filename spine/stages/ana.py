@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spine.ana.tables import write_csv
-from spine.config.check import step_options, steps_of
-from spine.config.model import AnaBlock, Config
+from spine.config.check import step_options, steps_of, table_names
+from spine.config.model import Config
 from spine.geometry import Detector, load_detector
 from spine.schema import Block, Event
 from spine.stages.loop import failure_of
@@ -22,7 +22,7 @@ from spine.store.atomic import atomic_directory
 from spine.store.reader import EventFile
 from spine.store.writer import Failure
 
-__all__ = ["EVENTS", "FAILURES", "Analysis", "base_columns", "run", "table_names"]
+__all__ = ["EVENTS", "FAILURES", "Analysis", "base_columns", "run"]
 
 EVENTS = "events"
 FAILURES = "failures"
@@ -76,18 +76,8 @@ def analyses(config: Config) -> list[Analysis]:
     """
     detector = load_detector(config.geo.detector, config.geo.tag) if config.geo.detector else None
     return [
-        Analysis(entry.name, step, step.config.model_validate(step_options(entry, step)), detector)
-        for entry, step in steps_of("ana", config.ana)
+        Analysis(entry.name, step, step_options(entry, step), detector) for entry, step in steps_of("ana", config.ana)
     ]
-
-
-def table_names(ana: AnaBlock) -> tuple[str, ...]:
-    """Tables that the configured steps write, besides those of events and failures."""
-    names: list[str] = []
-    for entry, step in steps_of("ana", ana):
-        options = step.config.model_validate(step_options(entry, step))
-        names += step.tables(options) if step.tables is not None else (entry.name,)
-    return tuple(dict.fromkeys(names))
 
 
 def base_columns(block: Block) -> dict[str, Array]:

@@ -50,7 +50,7 @@ def post_actions(config: Config) -> list[Action]:
     detector = load_detector(config.geo.detector, config.geo.tag) if config.geo.detector else None
     actions = [Action("read", _take_objects)]
     for entry, step in steps_of("post", config.post):
-        options = step.config.model_validate(step_options(entry, step))
+        options = step_options(entry, step)
         actions.append(Action(entry.name, _call(step, options, detector)))
     return [*actions, Action("summary", refresh)]
 

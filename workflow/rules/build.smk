@@ -1,0 +1,20 @@
+"""Fragments, particles and interactions. Input: output of infer. Output: objects, HDF5."""
+
+
+rule build:
+    input:
+        rules.infer.output,
+    output:
+        ensure("results/build/{stem}.h5", non_empty=True),
+    log:
+        "logs/build/{stem}.log",
+    benchmark:
+        "benchmarks-run/build/{stem}.tsv"
+    group:
+        "file"
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        **stage("build"),
+    shell:
+        "spine build {input:q} --output {output:q} --config {params.config:q} 2>&1 | tee {log:q}"

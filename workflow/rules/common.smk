@@ -1,0 +1,60 @@
+"""Configuration, inputs and what every rule has: the slice of the configuration and the code of its stage."""
+
+import sys
+
+from snakemake.settings.types import DeploymentMethod
+
+sys.path.insert(0, workflow.basedir)
+
+from spine.config import resolve_config
+from spine.config.inputs import expand_inputs, named_inputs
+from spine.config.slices import stage_code, stage_slice
+from spine.errors import SpineError
+from spine.config.check import table_names
+
+
+def checked_config():
+    """The typed configuration; keys that only the command line has are taken out first."""
+    tree = {key: value for key, value in config.items() if key not in ("set", "input")}
+    files = [Path(name) for name in workflow.configfiles]
+    return resolve_config(tree, files, str(config.get("set", "")))
+
+
+def stage(name):
+    """The two params of a rule. Nothing else may reach it, so that exactly these decide about a rerun."""
+    return {"config": stage_slice(CONFIG, name), "code": stage_code(CONFIG, name)}
+
+
+try:
+    CONFIG = checked_config()
+    INPUTS = named_inputs(
+        expand_inputs(config.get("input", CONFIG.workflow.input)), CONFIG.sim.files
+    )
+    TABLES = ("events", "failures", *table_names(CONFIG.ana))
+except SpineError as error:
+    sys.exit(f"error: {error}")
+
+if not INPUTS:
+    sys.exit(
+        "error: no input\n  mend: --config input=FILES, workflow.input in the configuration, or sim.files above 0"
+    )
+
+CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
+PYTHON = "python" if CONDA else sys.executable
+
+# `spine` in a rule is the package beside this workflow, in the interpreter of the rule's environment.
+shell.prefix(
+    f'export PYTHONPATH="{workflow.basedir}${{PYTHONPATH:+:$PYTHONPATH}}"; '
+    f"export OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1; "
+    f'spine() {{ "{PYTHON}" -m spine "$@"; }}; '
+)
+
+
+onstart:
+    Path("results").mkdir(exist_ok=True)
+    Path("results/inputs.txt").write_text("".join(f"results/ana/{stem}\n" for stem in INPUTS))
+
+
+wildcard_constraints:
+    stem=r"[^/]+(/[^/]+)?",
+    number=r"\d+",

@@ -1,0 +1,20 @@
+"""Post-processing. Input: output of build. Output: the same objects with more columns filled, HDF5."""
+
+
+rule post:
+    input:
+        rules.build.output,
+    output:
+        ensure("results/post/{stem}.h5", non_empty=True),
+    log:
+        "logs/post/{stem}.log",
+    benchmark:
+        "benchmarks-run/post/{stem}.tsv"
+    group:
+        "file"
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        **stage("post"),
+    shell:
+        "spine post {input:q} --output {output:q} --config {params.config:q} 2>&1 | tee {log:q}"
