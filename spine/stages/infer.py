@@ -1,0 +1,85 @@
+"""Infer: a detector file in, the products of the inference chain out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from spine.config.fingerprint import file_fingerprint
+from spine.config.model import Config
+from spine.config.slices import stage_code, stage_slice
+from spine.model.chain.plan import Plan, compose
+from spine.schema import Event
+from spine.stages.loop import Action, failure_of, survivors
+from spine.stages.outcome import Progress, StageReport
+from spine.store.source import BadEvent, EventSource, HDF5Source, all_events, open_source
+from spine.store.writer import EventWriter, FileInfo
+
+__all__ = ["run"]
+
+
+def _info(source: EventSource, output: Path, config: Config, plan: Plan) -> FileInfo:
+    parent = isinstance(source, HDF5Source)
+    return FileInfo(
+        stage="infer",
+        config=stage_slice(config, "infer"),
+        code=stage_code(config, "infer"),
+        inputs=((source.path.name, file_fingerprint(source.path)),),
+        parent=os.path.relpath(source.path.resolve(), output.parent.resolve()) if parent else "",
+        parent_id=source.file.identity if isinstance(source, HDF5Source) else "",
+        steps=tuple(stage.name for stage in plan.stages),
+        seed=config.base.seed,
+    )
+
+
+def _readable(events: Sequence[Event | BadEvent], on_error: str, progress: Progress) -> list[Event]:
+    """Events that could be read; the others stop the stage or are recorded."""
+    good = []
+    for event in events:
+        if isinstance(event, Event):
+            good.append(event)
+        elif on_error == "stop":
+            raise event.error
+        else:
+            progress.skip(failure_of(event.event, "read", event.error))
+    return good
+
+
+def run(source: Path, output: Path, config: Config) -> StageReport:
+    """Run the chain on every event of a file.
+
+    Parameters
+    ----------
+    source : Path
+        larcv2 ROOT or HDF5 file.
+    output : Path
+        HDF5 file to write. It holds what the chain makes, and what was parsed when the input is not HDF5.
+    config : Config
+        Uses the blocks io, model and base.
+
+    Returns
+    -------
+    StageReport
+        Events written and skipped.
+
+    Raises
+    ------
+    ConfigError
+        When the chain does not fit together or needs products that the input does not have.
+    DataError
+        When the input or an event is broken and ``on_error`` is ``stop``.
+    """
+    plan = compose(config.model.modules.chain.stages)
+    dataset = config.io.dataset
+    with open_source(source, dataset.provider, dataset.parsers, dataset.has_truth) as events:
+        plan.check(events.names(), source)
+        progress = Progress("infer", len(events))
+        with EventWriter(output, _info(events, output, config, plan), (*events.new, *plan.products)) as writer:
+            for block in all_events(events, config.base.block_size):
+                good = _readable(block, config.base.on_error, progress)
+                kept = survivors(good, [Action("chain", plan.run)], config.base.on_error, progress)
+                writer.append(kept)
+                progress.advance(len(kept))
+            writer.failures = progress.failures
+    return progress.finish(output)
