@@ -130,7 +130,10 @@ def _steps(hits: Hits, instances: Instances) -> _Steps:
 
 
 def _visible_parent(tracks: Tracks, hits: Hits, instances: Instances) -> Index:
-    """Row of the nearest ancestor with an instance of its own or a share in one; itself when there is none."""
+    """Row of the nearest ancestor with an instance of its own or a share in one; itself when there is none.
+
+    Parents come before their children in the list, so that chains of parents end.
+    """
     home = np.full(len(tracks.pdg), -1, np.int64)
     order = np.lexsort((hits.start_time, hits.track))
     track, first = np.unique(hits.track[order], return_index=True)
@@ -139,7 +142,7 @@ def _visible_parent(tracks: Tracks, hits: Hits, instances: Instances) -> Index:
     home[instances.track] = itself
     parent = tracks.parent[instances.track]
     while True:
-        climb = (parent >= 0) & ((home[parent] < 0) | (home[parent] == itself))
+        climb = (parent >= 0) & ((home[parent] < 0) | (home[parent] >= itself))
         if not climb.any():
             break
         parent = np.where(climb, tracks.parent[parent], parent)
@@ -176,13 +179,15 @@ def particle_columns(
     """
     rep = instances.track
     parent = _visible_parent(tracks, hits, instances)
+    steps = _steps(hits, instances)
     return {
         **_identity(tracks, instances, primaries, parent),
         **_kinematics(tracks, rep),
         **_relatives(tracks, rep),
-        **_deposited(hits, instances, clusters),
+        **_deposited(hits, instances, clusters, steps),
+        **_derived(tracks, instances, clusters, hits.start_time[steps.first]),
         "children_id": _children(parent),
-    } | _derived(tracks, hits, instances, clusters)
+    }
 
 
 def _identity(tracks: Tracks, instances: Instances, primaries: Primaries, parent: Index) -> ParticleColumns:
@@ -228,9 +233,8 @@ def _relatives(tracks: Tracks, rep: Index) -> ParticleColumns:
     return columns
 
 
-def _deposited(hits: Hits, instances: Instances, clusters: Clusters) -> ParticleColumns:
+def _deposited(hits: Hits, instances: Instances, clusters: Clusters, steps: _Steps) -> ParticleColumns:
     count = len(instances.track)
-    steps = _steps(hits, instances)
     return {
         "num_voxels": np.bincount(clusters.instance, minlength=count),
         "energy_deposit": np.bincount(clusters.instance, clusters.energy, count),
@@ -242,10 +246,9 @@ def _deposited(hits: Hits, instances: Instances, clusters: Clusters) -> Particle
     }
 
 
-def _derived(tracks: Tracks, hits: Hits, instances: Instances, clusters: Clusters) -> ParticleColumns:
+def _derived(tracks: Tracks, instances: Instances, clusters: Clusters, first_time: Array) -> ParticleColumns:
     rep, group = instances.track, instances.group
     up = np.where(tracks.parent[rep] >= 0, tracks.parent[rep], rep)
-    first_time = hits.start_time[_steps(hits, instances).first]
     visible = np.bincount(clusters.instance, minlength=len(rep)) > 0
     return {
         "pid": particle_species(tracks.pdg[rep], group),
