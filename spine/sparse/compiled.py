@@ -17,8 +17,11 @@ Function = TypeVar("Function", bound=Callable[..., object])
 
 
 def compiled(function: Function) -> Function:
-    """Compile a function on its first call, keep the machine code on disk, and free the interpreter lock in it."""
-    return cast(Function, numba.njit(cache=True, nogil=True)(function))
+    """Compile a function on its first call, keep the machine code on disk, and free the interpreter lock in it.
+
+    Products and sums may be fused to one rounding, but not reordered.
+    """
+    return cast(Function, numba.njit(cache=True, nogil=True, fastmath={"contract"})(function))
 
 
 def in_threads(task: Callable[[int, int], object], count: int) -> None:
