@@ -184,18 +184,29 @@ def follow(cfg: SimulationConfig, primaries: Primaries, seed: int) -> tuple[Trac
             cfg.transport.hadronic_model,
         )
         simulation.random.seed = seed
-        shot = _engine(data).particles(
+        result = _shoot(data, simulation, primaries, centre)
+    start = primaries.vertex_time[primaries.interaction]
+    ids = _TrackIds(result.tracks)
+    tracks = _tracks(result, ids, start, centre)
+    return tracks, _deposits(result, ids, start, centre)
+
+
+def _shoot(data: Geant4Data, simulation: Any, primaries: Primaries, centre: Array) -> SimpleNamespace:
+    calzone = _engine(data)
+    try:
+        shot = calzone.particles(
             len(primaries.pdg),
             pid=primaries.pdg,
             energy=primaries.kinetic,
             position=primaries.position - centre,
             direction=primaries.direction,
         )
-        result = simulation.run(shot, verbose=False)
-    start = primaries.vertex_time[primaries.interaction]
-    ids = _TrackIds(result.tracks)
-    tracks = _tracks(result, ids, start, centre)
-    return tracks, _deposits(result, ids, start, centre)
+        result: SimpleNamespace = simulation.run(shot, verbose=False)
+    except ValueError as error:
+        raise ConfigError(f"Geant4 refuses a primary particle: {error}", where="pdg") from error
+    except calzone.Geant4Exception as error:
+        raise StageError(f"Geant4 failed: {error}", where=str(data.path)) from error
+    return result
 
 
 class _TrackIds:

@@ -55,10 +55,7 @@ def split_lines(start: Array, end: Array, cells: tuple[int, int, int]) -> Pieces
     span = _clip(start, end, size.astype(np.float64))
     room = np.where(span[:, 1] >= span[:, 0], _largest_count(start, end, span), 0)
     offset = np.r_[0, np.cumsum(room)].astype(np.int64)
-    cell = np.empty((offset[-1], 3), np.int64)
-    bounds = np.empty((offset[-1], 2), np.float64)
-    count = np.zeros(len(start), np.int64)
-    _walk(start, end, size, span, offset, cell, bounds, count)
+    cell, bounds, count = _walk(np.stack([start, end], 1), size, span, offset)
     line = np.repeat(np.arange(len(start)), count)
     used = offset[line] + np.arange(len(line)) - np.repeat(np.cumsum(count) - count, count)
     return Pieces(line, cell[used], bounds[used, 0], bounds[used, 1])
@@ -83,34 +80,34 @@ def _largest_count(start: Array, end: Array, span: Array) -> Index:
 
 
 @numba.njit(cache=True)
-def _walk(
-    start: Array,
-    end: Array,
-    size: Index,
-    span: Array,
-    offset: Index,
-    cell: Index,
-    bounds: Array,
-    count: Index,
-) -> None:
+def _enter(start: Array, step: Array, size: Index, t: float) -> tuple[Index, Index, Array]:
+    """Voxel at one place of a line, its sense along each axis, and where it meets the next faces."""
+    here = np.empty(3, np.int64)
+    way = np.zeros(3, np.int64)
+    following = np.full(3, np.inf)
+    for k in range(3):
+        here[k] = min(max(np.int64(np.floor(start[k] + t * step[k])), 0), size[k] - 1)
+        if step[k] > 0:
+            way[k] = 1
+            following[k] = (here[k] + 1 - start[k]) / step[k]
+        elif step[k] < 0:
+            way[k] = -1
+            following[k] = (here[k] - start[k]) / step[k]
+    return here, way, following
+
+
+@numba.njit(cache=True)
+def _walk(ends: Array, size: Index, span: Array, offset: Index) -> tuple[Index, Array, Index]:
     """Fill the pieces of each line into its own part of the output arrays."""
-    for i in range(start.shape[0]):
+    cell = np.empty((offset[-1], 3), np.int64)
+    bounds = np.empty((offset[-1], 2), np.float64)
+    count = np.zeros(len(ends), np.int64)
+    for i in range(len(ends)):
+        start = ends[i, 0]
         t, last = span[i, 0], span[i, 1]
         if t > last:
             continue
-        here = np.empty(3, np.int64)
-        way = np.zeros(3, np.int64)
-        following = np.full(3, np.inf)
-        for k in range(3):
-            step = end[i, k] - start[i, k]
-            point = start[i, k] + t * step
-            here[k] = min(max(np.int64(np.floor(point)), 0), size[k] - 1)
-            if step > 0:
-                way[k] = 1
-                following[k] = (here[k] + 1 - start[i, k]) / step
-            elif step < 0:
-                way[k] = -1
-                following[k] = (here[k] - start[i, k]) / step
+        here, way, following = _enter(start, ends[i, 1] - start, size, t)
         n = offset[i]
         while n < offset[i + 1]:
             k = 0
@@ -129,8 +126,9 @@ def _walk(
             here[k] += way[k]
             if here[k] < 0 or here[k] >= size[k]:
                 break
-            step = end[i, k] - start[i, k]
-            following[k] = (here[k] + (1 if way[k] > 0 else 0) - start[i, k]) / step
+            step = ends[i, 1, k] - start[k]
+            following[k] = (here[k] + (1 if way[k] > 0 else 0) - start[k]) / step
         count[i] = n - offset[i]
         if count[i] > 0:
             bounds[n - 1, 1] = last
+    return cell, bounds, count

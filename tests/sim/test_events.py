@@ -190,3 +190,8 @@ def test_geant4_data_cannot_change_in_a_process(
     other = config.model_copy(update={"transport": TransportConfig(geant4_data=str(tmp_path))})
     with pytest.raises(ConfigError, match="other data"):
         simulate_event(other, 0)
+
+
+def test_unknown_particles_are_refused() -> None:
+    with pytest.raises(ConfigError, match="99999"):
+        simulate_event(gun(99999, 100), 0)
