@@ -9,7 +9,7 @@ WORKERS ?= $(CORES)
 export OMP_NUM_THREADS := 1
 export NUMBA_NUM_THREADS := 1
 
-.PHONY: install demo test check bench docs clean
+.PHONY: install demo test check peer bench docs clean
 
 install: $(VENV)/.installed
 
@@ -32,7 +32,16 @@ check: install
 	$(BIN)/lint-imports
 	$(BIN)/snakefmt --check Snakefile workflow
 
-test: check
+PEER_VENV ?= .venv-peer
+
+# The distribution whose reader opens what we write; tests that need it are skipped where it cannot be installed.
+peer: $(PEER_VENV)/.installed
+
+$(PEER_VENV)/.installed:
+	test -x $(PEER_VENV)/bin/python || $(PYTHON) -m venv $(PEER_VENV)
+	$(PEER_VENV)/bin/python -m pip install --quiet "spine==1.4.3" && touch $@ || echo "no environment with spine==1.4.3: its tests are skipped"
+
+test: check peer
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 bench: install

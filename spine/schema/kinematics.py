@@ -39,7 +39,7 @@ def best_ke(particles: Table) -> F8:
 
 def _momentum(ke: F8, pid: NDArray[Any], unit: NDArray[Any]) -> F8:
     """(n, 3) sqrt(T^2 + 2 T m) along the direction, in MeV/c."""
-    size: F8 = np.sqrt(ke**2 + 2.0 * ke * mass_of(pid))
+    size: F8 = np.sqrt(np.where(ke >= 0.0, ke**2 + 2.0 * ke * mass_of(pid), np.nan))
     return np.asarray(size[:, None] * unit.astype(np.float64))
 
 

@@ -99,8 +99,8 @@ class FragmentColumns(Record):
     is_primary = col("First fragment of its particle", "?")
     length = col("Length", unit="cm")
     shape = col("Semantic class", "i8", enum=Shape)
-    start_point = point("Start")
-    end_point = point("End")
+    start_point = point("Start point")
+    end_point = point("End point")
 
 
 class ParticleColumns(Record):
@@ -118,8 +118,8 @@ class ParticleColumns(Record):
     shape = col("Semantic class", "i8", enum=Shape)
     pid = col("Species", "i8", enum=Pid)
     fragment_ids = ragged("Fragments it is made of")
-    start_point = point("Start")
-    end_point = point("End")
+    start_point = point("Start point")
+    end_point = point("End point")
     chi2_per_pid = col("Chi square of each species", "f4", shape=(6,))
     csda_ke_per_pid = col("Kinetic energy from range for each species", "f4", shape=(6,), unit="MeV")
     mcs_ke_per_pid = col("Kinetic energy from scattering for each species", "f4", shape=(6,), unit="MeV")
@@ -137,7 +137,7 @@ class InteractionColumns(Record):
     flash_total_pe = col("Photo-electrons of the matched flashes")
     flash_hypo_pe = col("Expected photo-electrons")
     particle_ids = ragged("Particles of the interaction")
-    vertex = point("Vertex")
+    vertex = point("Vertex position")
     flash_ids = ragged("Matched flashes")
     flash_volume_ids = ragged("Optical volumes of the matched flashes")
     flash_times = ragged("Times of the matched flashes", "f4", unit="us")
