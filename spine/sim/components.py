@@ -26,24 +26,14 @@ class Components:
 
     Attributes
     ----------
-    key : (Q,) int64
-        Sorted keys of the pairs of tree and voxel.
-    component : (Q,) int64
-        Component of each pair.
+    key, component : (Q,) int64
+        Sorted keys of the pairs of tree and voxel, and the component of each.
     pair : (M,) int64
         Pair of each hit.
-    stride : (3,) int64
-        Steps of the key along x, y, z.
-    width : int
-        Step of the key from one tree to the next.
-    tree : (C,) int64
-        Tree of each component (row of the first track).
-    size : (C,) int64
-        Number of voxels.
-    lead : (C,) int64
-        Track of the earliest hit.
-    lead_time : (C,) float64
-        Time of the earliest hit (ns).
+    stride, width : (3,) int64, int
+        Steps of the key along x, y, z, and from one tree to the next.
+    tree, size, lead, lead_time : (C,)
+        Of each component: first track of its tree, number of voxels, track and time (ns) of its earliest hit.
     """
 
     key: Index
@@ -60,19 +50,10 @@ class Components:
 def find_components(hits: Hits, trees: Trees, cells: tuple[int, int, int]) -> Components:
     """Split the voxels of every shower-like tree into connected components; a track is always one.
 
-    Parameters
-    ----------
-    hits : Hits
-        Pieces of deposits.
-    trees : Trees
-        Tree of every track.
-    cells : tuple of int
-        Size of the image.
-
     Returns
     -------
     Components
-        Empty for an event without hits.
+        Of the hits in an image of the given number of cells; empty for an event without hits.
     """
     stride = np.array([1, cells[0] + 2, (cells[0] + 2) * (cells[1] + 2)], np.int64)
     width = int(stride[2] * (cells[2] + 2))

@@ -114,18 +114,7 @@ def _checked(target: Path) -> Geant4Data:
 
 
 def write_data(directory: Path) -> str:
-    """Write the data computed for argon.
-
-    Parameters
-    ----------
-    directory : Path
-        Where to put the data sets; made when missing.
-
-    Returns
-    -------
-    str
-        SHA-256 over names and contents.
-    """
+    """Write the data computed for argon into a directory; returns the SHA-256 over names and contents."""
     for folder in argon.DATA_SETS.values():
         (directory / folder).mkdir(parents=True, exist_ok=True)
     made: set[Path] = set()
@@ -141,13 +130,7 @@ def write_data(directory: Path) -> str:
 
 
 def export_environment(data: Geant4Data) -> None:
-    """Set the environment variables that Geant4 reads; has to happen before calzone is imported.
-
-    Parameters
-    ----------
-    data : Geant4Data
-        The directory in use.
-    """
+    """Set the environment variables that Geant4 reads; has to happen before calzone is imported."""
     os.environ[_VARIABLE] = str(data.path)
     for variable, folder in argon.DATA_SETS.items():
         os.environ[variable] = str(data.path / folder)

@@ -43,12 +43,8 @@ class SimulatedEvent:
 
     Attributes
     ----------
-    event : int
-        Number of the event.
-    coords : (N, 3) int32
-        Voxels, sorted by z, then y, then x.
-    charge : (N,) float32
-        Deposited energy (MeV).
+    coords, charge : (N, 3) int32 and (N,) float32
+        Voxels, sorted by z, then y, then x, and their energies (MeV).
     semantics : (N,) int32
         Shape of the instance that the voxel belongs to.
     cluster : (N,) int32
@@ -64,12 +60,8 @@ class SimulatedEvent:
         ``group_primary`` again, over the instances that still have voxels in `cluster`.
     meta : ImageMeta
         Where the image lies.
-    vertices : (V, 3) float64
-        Position of each interaction (cm); its number is ``interaction_id``.
-    vertex_t : (V,) float64
-        Time of each interaction (ns).
-    vertex_nu_id : (V,) int64
-        Number of the beam-like interaction, -1 for cosmics.
+    vertices, vertex_t, vertex_nu_id : (V, 3), (V,) float64 and (V,) int64
+        Position (cm), time (ns) and beam number (-1 for cosmics) of each interaction; row = ``interaction_id``.
     energy : EnergyBudget
         Where the deposited energy went (MeV).
     num_primaries, num_tracks, num_deposits : int
@@ -118,10 +110,8 @@ def simulate_event(cfg: SimulationConfig, event: int) -> SimulatedEvent:
 
     Raises
     ------
-    ConfigError
-        The configuration cannot be carried out.
-    StageError
-        Geant4 is not installed or its data are broken.
+    ConfigError, StageError
+        The configuration cannot be carried out; Geant4 is not installed or its data are broken.
     """
     primaries = draw_primaries(cfg, event)
     tracks, deposits = follow(cfg, primaries, geant4_seed(cfg.seed, event))
@@ -162,15 +152,8 @@ def simulate_events(cfg: SimulationConfig, first: int = 0, stop: int | None = No
 
     Parameters
     ----------
-    cfg : SimulationConfig
-        What to simulate.
     first, stop : int
         First event, and the one after the last; ``cfg.n_events`` when not given.
-
-    Yields
-    ------
-    SimulatedEvent
-        Events in order.
     """
     for event in range(first, cfg.n_events if stop is None else stop):
         yield simulate_event(cfg, event)

@@ -23,14 +23,9 @@ class EnergyBudget:
 
     Attributes
     ----------
-    deposited : float
-        In all the argon.
-    outside : float
-        In argon outside the image.
-    below_threshold : float
-        In voxels under the threshold, which are dropped.
-    image : float
-        In the voxels of the event; it makes up ``deposited`` together with the other two, to rounding.
+    deposited, outside, below_threshold, image : float
+        In all the argon; outside the image; in dropped voxels under the threshold; in the voxels of the event.
+        The first is the sum of the others, to rounding.
     """
 
     deposited: float
@@ -47,18 +42,12 @@ class Hits:
     ----------
     voxel : (N,) int64
         Identifiers of the kept voxels in rising order, ``x + nx (y + ny z)``.
-    row : (M,) int64
-        Row of the voxel of each piece.
-    track : (M,) int64
-        Row of the track.
-    energy : (M,) float64
-        Energy (MeV).
-    length : (M,) float64
-        Path length (cm).
-    start, end : (M, 3) float64
-        Ends (cm).
-    start_time, end_time : (M,) float64
-        Times (ns).
+    row, track : (M,) int64
+        Rows of the voxel and of the track of each piece.
+    energy, length : (M,) float64
+        Energy (MeV) and path length (cm).
+    start, end, start_time, end_time : (M, 3) and (M,) float64
+        Ends (cm) and times there (ns).
     """
 
     voxel: Index
@@ -73,20 +62,7 @@ class Hits:
 
 
 def voxel_cells(voxel: Index, cells: tuple[int, int, int]) -> Index:
-    """Voxel identifiers to cells.
-
-    Parameters
-    ----------
-    voxel : (N,) int64
-        ``x + nx (y + ny z)``, as in larcv.
-    cells : tuple of int
-        Size of the image.
-
-    Returns
-    -------
-    (N, 3) int64
-        Cells.
-    """
+    """Cells (N, 3) of voxel identifiers ``x + nx (y + ny z)``, as in larcv."""
     nx, ny, _ = cells
     return np.stack([voxel % nx, voxel // nx % ny, voxel // (nx * ny)], 1)
 

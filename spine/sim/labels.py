@@ -57,10 +57,8 @@ class Clusters:
 
     Attributes
     ----------
-    row, instance : (Q,) int64
-        Row of the voxel and instance, sorted by instance, then voxel.
-    energy : (Q,) float64
-        Energy (MeV).
+    row, instance, energy : (Q,)
+        Rows of voxel and instance, sorted by instance, then voxel; energy (MeV).
     winner : (N,) int64
         Instance that a voxel belongs to.
     """
@@ -83,12 +81,8 @@ def find_instances(
 
     Parameters
     ----------
-    hits : Hits
-        Pieces of deposits in the image.
-    tracks : Tracks
-        All tracks.
-    trees : Trees
-        Tree of every track.
+    hits, tracks, trees
+        Pieces of deposits in the image, all tracks, and the tree of each.
     cells : tuple of int
         Size of the image.
     cfg : LabelConfig
@@ -195,13 +189,6 @@ def _resolve(parts: Components, shape: Index, stand_in: Index, is_main: Flags, b
 
 def overlay(hits: Hits, instances: Instances) -> Clusters:
     """Sum the energy per voxel and instance, and give every voxel to one instance.
-
-    Parameters
-    ----------
-    hits : Hits
-        Pieces of deposits.
-    instances : Instances
-        Instance of every hit.
 
     Returns
     -------

@@ -25,18 +25,14 @@ class Primaries:
 
     Attributes
     ----------
-    pdg : (P,) int32
-        PDG codes.
-    kinetic : (P,) float64
-        Kinetic energies (MeV).
+    pdg, kinetic : (P,) int32 and float64
+        PDG codes and kinetic energies (MeV).
     position, direction : (P, 3) float64
         Start (cm) and unit direction.
     interaction : (P,) int64
         Row of the vertex.
-    vertices : (V, 3) float64
-        Positions of the vertices (cm); of a cosmic, where it enters the argon.
-    vertex_time : (V,) float64
-        Times of the vertices (ns).
+    vertices, vertex_time : (V, 3) and (V,) float64
+        Positions (cm; of a cosmic, where it enters the argon) and times (ns) of the vertices.
     vertex_nu : (V,) int64
         Number of the bomb or gun vertex, -1 for cosmics.
     """
@@ -62,53 +58,18 @@ class _Vertex:
 
 
 def event_rng(seed: int, event: int) -> np.random.Generator:
-    """Random numbers of the primaries of one event, whichever process draws them.
-
-    Parameters
-    ----------
-    seed, event : int
-        Seed of the sample and number of the event.
-
-    Returns
-    -------
-    numpy.random.Generator
-        A stream of its own for each pair.
-    """
+    """Random numbers of the primaries of one event, the same whichever process draws them."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(event, 0))))
 
 
 def geant4_seed(seed: int, event: int) -> int:
-    """Seed of 128 bits for the Geant4 run of one event.
-
-    Parameters
-    ----------
-    seed, event : int
-        Seed of the sample and number of the event.
-
-    Returns
-    -------
-    int
-        Seed, independent of `event_rng`.
-    """
+    """Seed of 128 bits for the Geant4 run of one event, independent of `event_rng`."""
     words = np.random.SeedSequence(seed, spawn_key=(event, 1)).generate_state(4, np.uint32)
     return int.from_bytes(words.astype("<u4").tobytes(), "little")
 
 
 def image_bounds(image: ImageConfig, margin: float = 0.0) -> tuple[Array, Array]:
-    """Lower and upper corner of the image, moved outwards.
-
-    Parameters
-    ----------
-    image : ImageConfig
-        The image.
-    margin : float
-        Distance by which each face moves outwards (cm).
-
-    Returns
-    -------
-    lower, upper : (3,) float64
-        Corners (cm).
-    """
+    """Lower and upper corner of the image (cm), each face moved outwards by a margin (cm)."""
     lower = np.array(image.lower, np.float64)
     upper = lower + np.array(image.cells, np.float64) * image.voxel_size
     return lower - margin, upper + margin

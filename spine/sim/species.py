@@ -43,50 +43,17 @@ _NAMES = {
 
 
 def is_nucleus(pdg: NDArray[np.integer]) -> Flags:
-    """Tell nuclei heavier than one nucleon.
-
-    Parameters
-    ----------
-    pdg : (N,) integer array
-        PDG codes.
-
-    Returns
-    -------
-    (N,) bool array
-        True for deuterons and heavier.
-    """
+    """Tell nuclei heavier than one nucleon, for (N,) PDG codes."""
     return np.asarray(np.abs(pdg) > _NUCLEUS)
 
 
 def is_electromagnetic(pdg: NDArray[np.integer]) -> Flags:
-    """Tell photons, electrons and positrons.
-
-    Parameters
-    ----------
-    pdg : (N,) integer array
-        PDG codes.
-
-    Returns
-    -------
-    (N,) bool array
-        True for what makes showers.
-    """
+    """Tell photons, electrons and positrons, for (N,) PDG codes."""
     return np.asarray((pdg == 22) | (np.abs(pdg) == 11))
 
 
 def is_charged(pdg: NDArray[np.integer]) -> Flags:
-    """Tell charged particles; particles that are not known count as charged.
-
-    Parameters
-    ----------
-    pdg : (N,) integer array
-        PDG codes.
-
-    Returns
-    -------
-    (N,) bool array
-        True for particles that leave a track.
-    """
+    """Tell charged particles, for (N,) PDG codes; particles that are not known count as charged."""
     return np.asarray(~np.isin(np.abs(pdg), _NEUTRAL))
 
 

@@ -30,22 +30,12 @@ class Tracks:
 
     Attributes
     ----------
-    parent : (T,) int64
-        Row of the parent, -1 for primaries.
-    primary : (T,) int64
-        Row of the primary that it descends from.
-    pdg : (T,) int64
-        PDG code.
-    process : (T,) str
-        Geant4 name of the creation process.
-    kinetic, end_kinetic : (T,) float64
-        Kinetic energy at the start and at the end (MeV).
-    time, end_time : (T,) float64
-        Time (ns).
-    position, end_position : (T, 3) float64
-        Position (cm).
-    direction, end_direction : (T, 3) float64
-        Unit direction.
+    parent, primary : (T,) int64
+        Row of the parent, -1 for primaries, and of the primary that it descends from.
+    pdg, process : (T,) int64 and str
+        PDG code, and Geant4 name of the creation process.
+    kinetic, time, position, direction : (T,) and (T, 3) float64
+        Kinetic energy (MeV), time (ns), position (cm) and unit direction at the start; with ``end_``, at the end.
     """
 
     parent: Index
@@ -68,14 +58,10 @@ class Deposits:
 
     Attributes
     ----------
-    track : (D,) int64
-        Row of the track.
-    energy : (D,) float64
-        Deposited energy (MeV).
-    start, end : (D, 3) float64
-        Ends of the line (cm).
-    start_time, end_time : (D,) float64
-        Times at both ends (ns).
+    track, energy : (D,) int64 and float64
+        Row of the track and deposited energy (MeV).
+    start, end, start_time, end_time : (D, 3) and (D,) float64
+        Ends of the line (cm) and times there (ns).
     """
 
     track: Index

@@ -28,18 +28,7 @@ _LOW_ENERGY = 4
 
 
 def particle_species(pdg: NDArray[np.integer], group: NDArray[np.integer]) -> Index:
-    """Species of the particle that each group begins with.
-
-    Parameters
-    ----------
-    pdg, group : (P,) integer array
-        PDG codes, and row that the group begins with.
-
-    Returns
-    -------
-    (P,) int64
-        0 photon, 1 electron, 2 muon, 3 pion, 4 proton, 5 kaon, -1 anything else.
-    """
+    """Species of what a group begins with: 0 photon, 1 electron, 2 muon, 3 pion, 4 proton, 5 kaon, else -1."""
     return np.array([_SPECIES.get(int(code), -1) for code in pdg[group]], np.int64)
 
 
@@ -54,12 +43,8 @@ def group_primary(
 
     Parameters
     ----------
-    group, shape : (P,) integer array
-        Row that the group begins with; shape.
-    first_time : (P,) float array
-        Time of the first deposit (ns).
-    visible : (P,) bool array
-        Whether the instance has voxels.
+    group, shape, first_time, visible : (P,) array
+        Row that the group begins with; shape; time of the first deposit (ns); whether there are voxels.
     label_le : bool
         Whether low-energy depositions count.
 
@@ -90,12 +75,8 @@ def interaction_primary(
 
     Parameters
     ----------
-    group : (P,) integer array
-        Row that the group begins with.
-    track, ancestor, parent_track : (P,) integer array
-        Track ids.
-    parent_pdg : (P,) integer array
-        PDG code of the parent.
+    group, track, ancestor, parent_track, parent_pdg : (P,) integer array
+        Row that the group begins with; track ids of itself, its ancestor and its parent; PDG code of the parent.
 
     Returns
     -------
@@ -165,11 +146,6 @@ def particle_columns(
     tracks: Tracks, hits: Hits, instances: Instances, clusters: Clusters, primaries: Primaries
 ) -> ParticleColumns:
     """Fill the particle list.
-
-    Parameters
-    ----------
-    tracks, hits, instances, clusters, primaries
-        The simulated event.
 
     Returns
     -------
