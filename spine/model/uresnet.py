@@ -80,15 +80,15 @@ class LayerStyle:
         """Convolution with or without bias."""
         return snn.Convolution(channels_in, channels_out, self.kernel(size, stride), self.bias)
 
-    def down(self, channels_in: int, channels_out: int) -> nn.Sequential:
+    def down(self, channels_in: int, channels_out: int) -> snn.PreActivated:
         """Normalise, activate and halve the resolution."""
         convolution = self.convolution(channels_in, channels_out, 2, 2)
-        return nn.Sequential(self.norm(channels_in), self.activation(), convolution)
+        return snn.PreActivated(self.norm(channels_in), self.activation(), convolution)
 
-    def up(self, channels_in: int, channels_out: int) -> nn.Sequential:
+    def up(self, channels_in: int, channels_out: int) -> snn.PreActivated:
         """Normalise, activate and double the resolution."""
         convolution = snn.ConvolutionTranspose(channels_in, channels_out, self.kernel(2, 2), self.bias)
-        return nn.Sequential(self.norm(channels_in), self.activation(), convolution)
+        return snn.PreActivated(self.norm(channels_in), self.activation(), convolution)
 
     def blocks(self, channels_in: int, channels_out: int, reps: int) -> nn.Sequential:
         """Residual blocks, the first of which changes the number of channels."""
@@ -163,8 +163,8 @@ class ResidualBlock(nn.Module):
 
     def forward(self, tensor: SparseTensor) -> SparseTensor:
         """Map ``(N, in)`` to ``(N, out)``."""
-        out: SparseTensor = self.conv1(self.act_fn1(self.norm1(tensor)))
-        out = self.conv2(self.act_fn2(self.norm2(out)))
+        out: SparseTensor = self.conv1(snn.normalise_activate(self.norm1, self.act_fn1, tensor))
+        out = self.conv2(snn.normalise_activate(self.norm2, self.act_fn2, out))
         shortcut: SparseTensor = self.residual(tensor)
         return out + shortcut
 
@@ -336,7 +336,7 @@ class UResNetSegmentation(nn.Module):
         super().__init__()
         filters, style = backbone.shape.filters, backbone.style
         self.backbone = backbone
-        self.output = nn.Sequential(style.norm(filters), style.activation())
+        self.output = snn.PreActivated(style.norm(filters), style.activation())
         self.linear_segmentation = snn.Linear(filters, num_classes)
         self.linear_ghost = snn.Linear(filters, 2) if ghost else None
 

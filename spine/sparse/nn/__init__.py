@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from spine.sparse.nn.convolution import ChannelwiseConvolution, Convolution, ConvolutionTranspose
+from spine.sparse.nn.fused import PreActivated, normalise_activate
 from spine.sparse.nn.pointwise import (
     CELU,
     ELU,
@@ -63,6 +64,7 @@ __all__ = [
     "PReLU",
     "PixelNorm",
     "PoolingTranspose",
+    "PreActivated",
     "Pruning",
     "ReLU",
     "Sigmoid",
@@ -70,4 +72,5 @@ __all__ = [
     "SumPooling",
     "Tanh",
     "Union",
+    "normalise_activate",
 ]
