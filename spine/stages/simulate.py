@@ -6,11 +6,10 @@ from pathlib import Path
 
 from spine.config.model import Config
 from spine.config.slices import stage_code, stage_slice
-from spine.schema import Event
+from spine.sim import simulate_events
 from spine.sim.config import SimulationConfig
-from spine.sim.products import event_products
-from spine.sim.simulate import simulate_events
 from spine.stages.outcome import Progress, StageReport
+from spine.stages.simulated import simulated_products
 from spine.store.writer import EventWriter, FileInfo
 
 __all__ = ["run"]
@@ -41,9 +40,6 @@ def run(number: int, output: Path, config: Config) -> StageReport:
     )
     with EventWriter(output, info) as writer:
         for i, simulated in enumerate(simulate_events(sim, number * count, (number + 1) * count)):
-            event = Event({}, i, str(output))
-            for name, value in event_products(simulated, number, i).items():
-                event[name] = value
-            writer.append([event])
+            writer.append([simulated_products(simulated, i)])
             progress.advance(1)
     return progress.finish(output)

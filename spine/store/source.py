@@ -107,12 +107,12 @@ class LarcvSource(_Closing):
     """
 
     def __init__(self, path: Path, parsers: Mapping[str, Mapping[str, Any]] | None, has_truth: bool) -> None:
-        from spine.store.larcv import DATA_SCHEMA, DEFAULT_SCHEMA, LArCVReader
+        from spine.store.larcv import DEFAULT_SCHEMA, LArCVReader, data_schema
 
-        usual = DEFAULT_SCHEMA if has_truth else DATA_SCHEMA
+        usual = DEFAULT_SCHEMA if has_truth else data_schema()
         self.path = path
         self.reader = LArCVReader(path, parsers if parsers is not None else usual)
-        self.new = ("index", "file_index", "file_entry_index", *self.reader.schema)
+        self.new = ("index", "file_index", "file_entry_index", *self.reader.names)
 
     def __len__(self) -> int:
         return len(self.reader)
@@ -124,7 +124,7 @@ class LarcvSource(_Closing):
     def events(self, start: int, stop: int) -> Sequence[Event | BadEvent]:
         """Events of a range of entries."""
         stop = min(stop, len(self))
-        parsed = self.reader.products(start, stop)
+        parsed = self.reader.attempts(start, stop)
         return [self._event(start + i, products) for i, products in enumerate(parsed)]
 
     def _event(self, entry: int, products: Mapping[str, Any] | Exception) -> Event | BadEvent:
