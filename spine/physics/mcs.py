@@ -1,0 +1,241 @@
+"""Multiple Coulomb scattering: expected angles, measured angles, and the energy that fits them best."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.optimize import minimize_scalar
+
+from spine.errors import DataError
+from spine.ops.arrays import FloatArray, RealArray
+from spine.physics.constants import LIQUID_ARGON, Medium
+from spine.physics.energy_loss import energies_along_track
+
+__all__ = [
+    "AngleMethod",
+    "ScatteringModel",
+    "fit_kinetic_energy",
+    "highland",
+    "negative_log_likelihood",
+    "projected_angles",
+    "scattering_angles",
+    "split_angles",
+]
+
+AngleMethod: TypeAlias = Literal["cos", "atan2", "kahan"]
+
+
+@dataclass(frozen=True)
+class ScatteringModel:
+    """How scattering angles between segments are distributed.
+
+    Parameters
+    ----------
+    step : float
+        Length of a segment, cm.
+    resolution, exponent : float
+        Angular resolution of a segment, ``resolution / step**exponent`` in rad.
+    tail_weight, tail_scale : float
+        Weight and width, relative to the main one, of a second component of the resolution; no weight, no
+        second component.
+    medium : Medium
+    parts : int
+        Sub-steps in which the energy loss along a segment is followed.
+    """
+
+    step: float = 5.0
+    resolution: float = 0.25
+    exponent: float = 1.25
+    tail_weight: float = 0.0
+    tail_scale: float = 2.25
+    medium: Medium = LIQUID_ARGON
+    parts: int = 1
+
+
+def highland(
+    momentum: ArrayLike, mass: float, step: float, charge: float = 1.0, medium: Medium = LIQUID_ARGON
+) -> FloatArray:
+    """Return the width of the projected scattering angle (Highland, Lynch and Dahl; PDG 2024 eq. 34.16).
+
+    Parameters
+    ----------
+    momentum : float array
+        MeV/c.
+    mass : float
+        MeV/c^2.
+    step : float
+        Thickness crossed, cm.
+    charge : float
+    medium : Medium
+
+    Returns
+    -------
+    float64 array
+        Radians; NaN without a positive momentum.
+    """
+    p = np.asarray(momentum, dtype=np.float64)
+    p = np.where(p > 0, p, np.nan)
+    beta = p / np.sqrt(p**2 + mass**2)
+    depth = step / medium.radiation_length
+    logarithm = 1 + 0.038 * np.log(charge**2 * depth / beta**2)
+    result: FloatArray = 13.6 * charge / (beta * p) * np.sqrt(depth) * logarithm
+    return result
+
+
+def scattering_angles(directions: RealArray, method: AngleMethod = "atan2") -> FloatArray:
+    """Return the angles between successive unit vectors.
+
+    Parameters
+    ----------
+    directions : (N, 3) float array
+    method : {'cos', 'atan2', 'kahan'}
+        Arc cosine of the product (loses digits near 0), arc tangent of cross and dot product, or
+        2 atan(\\|a - b\\| / \\|a + b\\|) after W. Kahan.
+
+    Returns
+    -------
+    (max(N - 1, 0),) float64 array
+        Radians in [0, pi].
+    """
+    rays: FloatArray = np.asarray(directions, dtype=np.float64).reshape(-1, 3)
+    first, second = rays[:-1], rays[1:]
+    dot = np.sum(first * second, axis=1)
+    if method == "cos":
+        angles = np.arccos(np.clip(dot, -1, 1))
+    elif method == "kahan":
+        across, ahead = np.linalg.norm(first - second, axis=1), np.linalg.norm(first + second, axis=1)
+        angles = 2 * np.arctan2(across, ahead)
+    elif method == "atan2":
+        angles = np.arctan2(np.linalg.norm(np.cross(first, second), axis=1), dot)
+    else:
+        raise DataError("unknown angle method", got=method, expected=("cos", "atan2", "kahan"))
+    return np.asarray(angles)
+
+
+def projected_angles(directions: RealArray) -> FloatArray:
+    """Return the signed angles between successive directions projected along x, y and z.
+
+    Parameters
+    ----------
+    directions : (N, 3) float array
+
+    Returns
+    -------
+    (max(N - 1, 0), 3) float64 array
+        Radians in [-pi, pi], in the planes yz, zx and xy; NaN where a projection vanishes.
+    """
+    rays: FloatArray = np.asarray(directions, dtype=np.float64).reshape(-1, 3)
+    first, second = rays[:-1], rays[1:]
+    cross = np.cross(first, second)
+    products = first * second
+    dot = products.sum(axis=1, keepdims=True) - products
+    return np.where((cross == 0) & (dot == 0), np.nan, np.arctan2(cross, dot))
+
+
+def split_angles(angles: ArrayLike, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+    """Split angles in space into two projected ones with a random azimuth.
+
+    Parameters
+    ----------
+    angles : (N,) float array
+        Radians in [0, pi].
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    (N,), (N,) float64 arrays
+        Radians, with sin^2 a + sin^2 b = sin^2 angle; over pi / 2 when the angle is.
+    """
+    theta = np.asarray(angles, dtype=np.float64)
+    azimuth = rng.uniform(0, 2 * np.pi, theta.shape)
+    parts = [np.arcsin(f(azimuth) * np.sin(theta)) for f in (np.sin, np.cos)]
+    backward = theta > np.pi / 2
+    return np.where(backward, np.pi - parts[0], parts[0]), np.where(backward, np.pi - parts[1], parts[1])
+
+
+def negative_log_likelihood(ke: float, angles: RealArray, mass: float, model: ScatteringModel) -> float:
+    """Return minus the log-likelihood of a series of angles, up to a constant.
+
+    Parameters
+    ----------
+    ke : float
+        Kinetic energy at the start of the series, MeV.
+    angles : (N,) float array
+        Angles in space between successive segments, radians (Rayleigh distributed).
+    mass : float
+        MeV/c^2.
+    model : ScatteringModel
+
+    Returns
+    -------
+    float
+        Infinite if the particle stops before the last angle, NaN for no angles.
+    """
+    theta = np.asarray(angles, dtype=np.float64)
+    if len(theta) == 0:
+        return float("nan")
+    energies = energies_along_track(ke, mass, model.step, len(theta), model.medium, model.parts)
+    if energies[-1] <= 0:
+        return float("inf")
+    momenta = np.sqrt(energies * (energies + 2 * mass))
+    width = highland(np.sqrt(momenta[1:] * momenta[:-1]), mass, model.step, medium=model.medium)
+    blur = model.resolution / model.step**model.exponent
+    first = _log_rayleigh(theta, np.hypot(width, blur))
+    if model.tail_weight > 0:
+        second = _log_rayleigh(theta, np.hypot(width, blur * model.tail_scale))
+        first = np.logaddexp(first, np.log(model.tail_weight) + second)
+    return -float(np.sum(first))
+
+
+def _log_rayleigh(theta: FloatArray, width: FloatArray) -> FloatArray:
+    ratio: FloatArray = theta / width
+    return np.asarray(-0.5 * ratio**2 - 2 * np.log(width))
+
+
+def fit_kinetic_energy(
+    angles: RealArray,
+    mass: float,
+    model: ScatteringModel | None = None,
+    bounds: tuple[float, float] = (10.0, 1.0e5),
+    keep_invalid: bool = False,
+) -> float:
+    """Return the kinetic energy at the start of a track that fits its scattering angles best.
+
+    Parameters
+    ----------
+    angles : (N,) float array
+        Angles in space between successive segments, radians.
+    mass : float
+        MeV/c^2.
+    model : ScatteringModel, optional
+    bounds : (float, float)
+        Energies between which the likelihood is searched, MeV.
+    keep_invalid : bool
+        Return the last point of the search even when it failed or ended on a bound.
+
+    Returns
+    -------
+    float
+        MeV; NaN when there are no angles, the search fails, or its result is a bound (angles compatible with no
+        scattering at all).
+
+    Raises
+    ------
+    DataError
+        If the bounds are not finite and rising from 0 or more.
+    """
+    low, high = bounds
+    if not (0 <= low < high < np.inf):
+        raise DataError("the energy bounds must rise", got=bounds, expected="0 <= low < high < infinity")
+    theta = np.asarray(angles, dtype=np.float64)
+    theta = theta[np.isfinite(theta)]
+    if len(theta) == 0:
+        return float("nan")
+    model = model or ScatteringModel()
+    found = minimize_scalar(negative_log_likelihood, bounds=bounds, method="bounded", args=(theta, mass, model))
+    best = float(found.x)
+    inside = not np.isclose(best, bounds, rtol=1e-5, atol=1e-8).any()
+    return best if keep_invalid or (found.success and inside) else float("nan")

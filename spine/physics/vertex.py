@@ -1,0 +1,226 @@
+"""Vertex of an interaction from the ends and directions of its particles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from spine.ops.arrays import BoolArray, FloatArray, IntArray, RealArray
+
+__all__ = [
+    "Vertex",
+    "VertexOptions",
+    "confluence_points",
+    "find_vertex",
+    "pointing_loss",
+    "pseudo_vertex",
+    "select_by_pointing",
+]
+
+
+class Vertex(NamedTuple):
+    """Position (3,) in cm, NaN if there is none, and the rule that gave it."""
+
+    point: FloatArray
+    rule: str
+
+
+@dataclass(frozen=True)
+class VertexOptions:
+    """How a vertex is chosen.
+
+    Parameters
+    ----------
+    anchor : bool
+        Prefer points at which particles touch to the crossing of their lines.
+    touching : float
+        Ends nearer than this touch, cm.
+    selection : {None, 'pointing'}
+        How to choose among several points of confluence, before other rules.
+    """
+
+    anchor: bool = True
+    touching: float = 2.0
+    selection: Literal["pointing"] | None = None
+
+
+def find_vertex(
+    starts: RealArray,
+    ends: RealArray,
+    directions: RealArray,
+    is_track: BoolArray,
+    options: VertexOptions | None = None,
+) -> Vertex:
+    """Find the vertex of one interaction.
+
+    Parameters
+    ----------
+    starts, ends, directions : (P, 3) float arrays
+        cm, and unit vectors. A particle without a finite start is left out; showers need no end.
+    is_track : (P,) bool array
+    options : VertexOptions, optional
+
+    Returns
+    -------
+    Vertex
+        In this order: nothing for no particle; the start of a single one; the one point at which particles touch;
+        the best of several if a selection is asked for; the one point at which starts touch; the end of a single
+        track that showers point away from; the start of the longest track; the point nearest to all lines.
+    """
+    options = options or VertexOptions()
+    known = np.isfinite(np.asarray(starts, dtype=np.float64)).all(axis=1)
+    start, end = (np.asarray(v, dtype=np.float64)[known] for v in (starts, ends))
+    rays, tracks = np.asarray(directions, dtype=np.float64)[known], np.asarray(is_track, dtype=np.bool_)[known]
+    if len(start) == 0:
+        return Vertex(np.full(3, np.nan), "no_particle")
+    if len(start) == 1:
+        return Vertex(start[0], "single_start")
+    anchored = _anchored(start, end, rays, tracks, options) if options.anchor else None
+    return anchored or Vertex(pseudo_vertex(start, rays), "pseudo_vertex")
+
+
+def _anchored(
+    starts: FloatArray, ends: FloatArray, rays: FloatArray, tracks: BoolArray, options: VertexOptions
+) -> Vertex | None:
+    points = confluence_points(starts, ends, options.touching)
+    if len(points) == 1:
+        return Vertex(points[0], "confluence_nodir")
+    if len(points) > 1 and options.selection == "pointing":
+        return Vertex(select_by_pointing(points, starts, rays, options.touching), "confluence_pointing")
+    if not tracks.any():
+        return None
+    if len(points) > 1:
+        points = confluence_points(starts, None, options.touching)
+        if len(points) == 1:
+            return Vertex(points[0], "confluence_dir")
+    if tracks.sum() == 1:
+        both = np.vstack([starts[tracks], ends[tracks]])
+        best = np.argmin(pointing_loss(both, starts[~tracks], rays[~tracks]))
+        return Vertex(both[best], "confluence_track_showers")
+    lengths = np.linalg.norm(ends[tracks] - starts[tracks], axis=1)
+    return Vertex(starts[tracks][np.argmax(np.nan_to_num(lengths))], "track_length")
+
+
+def confluence_points(starts: RealArray, ends: RealArray | None = None, touching: float = 2.0) -> FloatArray:
+    """Return the points at which two or more particles touch.
+
+    Parameters
+    ----------
+    starts, ends : (P, 3) float arrays, cm
+        Without ends only starts may touch.
+    touching : float
+        cm.
+
+    Returns
+    -------
+    (V, 3) float64 array
+        Mean of the touching ends of each group. A group is the particles with the most paths of two touches to
+        one particle; groups are made from the largest number of paths down, each with a particle not yet used.
+    """
+    sides = [np.asarray(starts, dtype=np.float64)]
+    if ends is not None:
+        sides.append(np.asarray(ends, dtype=np.float64))
+    distances, nearest_side = _end_distances(np.stack(sides, axis=1))
+    paths = _two_step_paths(distances < touching)
+    most = paths.max(axis=1, initial=0)
+    left = np.ones(len(paths), dtype=np.bool_)
+    points = []
+    while left.any():
+        seed = np.flatnonzero(left)[np.argmax(most[left])]
+        if most[seed] < 2:
+            break
+        group = np.flatnonzero(paths[seed] == most[seed])
+        left[group] = False
+        side = [_main_side(nearest_side[i, group[group != i]]) for i in group]
+        points.append(np.mean([sides[k][i] for k, i in zip(side, group, strict=True)], axis=0))
+    return np.array(points).reshape(-1, 3)
+
+
+def _end_distances(ends: FloatArray) -> tuple[FloatArray, IntArray]:
+    """Return the smallest distance between ends of particles, (P, P), and which end of the first it is."""
+    count, sides, _ = ends.shape
+    gaps = np.linalg.norm(ends[:, None, :, None] - ends[None, :, None, :], axis=-1)
+    flat = np.nan_to_num(gaps.reshape(count, count, sides * sides), nan=np.inf)
+    best = np.argmin(flat, axis=-1)
+    side = best // sides
+    upper = np.triu(np.ones((count, count), dtype=np.bool_))
+    side = np.where(upper, side, (best % sides).T)
+    distances = flat.min(axis=-1)
+    np.fill_diagonal(distances, 0.0)
+    return distances, side.astype(np.int64)
+
+
+def _two_step_paths(touching: BoolArray) -> IntArray:
+    paths = touching.astype(np.int64) @ touching.astype(np.int64)
+    np.fill_diagonal(paths, -1)
+    np.fill_diagonal(paths, paths.max(axis=1, initial=0))
+    return paths
+
+
+def _main_side(sides: IntArray) -> int:
+    return int(np.argmax(np.bincount(sides))) if len(sides) else 0
+
+
+def pointing_loss(candidates: RealArray, starts: RealArray, directions: RealArray) -> FloatArray:
+    """Return for each candidate the mean of (1 - cos) / 2 between directions and the lines from it to the starts.
+
+    Parameters
+    ----------
+    candidates : (C, 3) float array, cm
+    starts, directions : (P, 3) float arrays
+
+    Returns
+    -------
+    (C,) float64 array
+        Between 0 (all point away from the candidate) and 1; a start at the candidate counts as 0.
+    """
+    lines = np.asarray(starts)[None] - np.asarray(candidates)[:, None]
+    sizes = np.linalg.norm(lines, axis=-1)
+    products = np.sum(lines * np.asarray(directions)[None], axis=-1)
+    cosines = np.divide(products, sizes, out=np.ones_like(sizes), where=sizes > 0)
+    return np.asarray((1 - cosines).sum(axis=1) / max(2 * len(starts), 1))
+
+
+def select_by_pointing(
+    candidates: RealArray, starts: RealArray, directions: RealArray, touching: float = 2.0
+) -> FloatArray:
+    """Return the (3,) candidate that most particles touch or point away from.
+
+    A particle whose start lies within ``touching`` (cm) counts 1, another (1 + cos) / 2.
+    """
+    lines = np.asarray(starts)[None] - np.asarray(candidates)[:, None]
+    sizes = np.linalg.norm(lines, axis=-1)
+    far = sizes >= touching
+    products = np.sum(lines * np.asarray(directions)[None], axis=-1)
+    cosines = np.divide(products, sizes, out=np.ones_like(sizes), where=far)
+    best: FloatArray = np.asarray(candidates, dtype=np.float64)[np.argmax(((1 + cosines) / 2).sum(axis=1))]
+    return best
+
+
+def pseudo_vertex(starts: RealArray, directions: RealArray, weights: RealArray | None = None) -> FloatArray:
+    """Return the point with the least sum of squared distances to the lines through the starts.
+
+    Parameters
+    ----------
+    starts, directions : (P, 3) float arrays
+        cm, and unit vectors; particles without a finite direction are left out.
+    weights : (P,) float array, optional
+
+    Returns
+    -------
+    (3,) float64 array
+        The only start for one line, the (weighted) mean of the starts for parallel lines, NaN for none.
+    """
+    points, rays = np.asarray(starts, dtype=np.float64), np.asarray(directions, dtype=np.float64)
+    share = np.ones(len(points)) if weights is None else np.asarray(weights, dtype=np.float64)
+    good = np.isfinite(points).all(axis=1) & np.isfinite(rays).all(axis=1) & (share > 0)
+    points, rays, share = points[good], rays[good], share[good]
+    if len(points) < 2:
+        return points[0] if len(points) else np.full(3, np.nan)
+    across = share[:, None, None] * (np.eye(3) - rays[:, :, None] * rays[:, None, :])
+    matrix = across.sum(axis=0)
+    if np.linalg.eigvalsh(matrix)[0] < 1e-9 * share.sum():
+        return np.average(points, axis=0, weights=share)
+    return np.linalg.solve(matrix, np.einsum("nij,nj->i", across, points))
