@@ -135,6 +135,8 @@ def _section(module: str, name: str) -> type[BaseModel]:
 
 
 def _checked_build(tree: dict[str, Any], problems: list[Problem]) -> dict[str, Any]:
+    if not tree:
+        return tree
     options = _validated(_section("spine.build", "BuildConfig"), tree, ("build",), problems)
     return options.model_dump(mode="json", by_alias=True) if options is not None else tree
 

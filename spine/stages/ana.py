@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from spine.store.atomic import atomic_directory
 from spine.store.reader import EventFile
 from spine.store.writer import Failure
 
-__all__ = ["EVENTS", "FAILURES", "Analysis", "base_columns", "run"]
+__all__ = ["EVENTS", "FAILURES", "Analysis", "TableRows", "analyses", "base_columns", "run"]
 
 EVENTS = "events"
 FAILURES = "failures"
@@ -98,31 +98,47 @@ def _number(event: Event, name: str) -> int:
     return int(value)
 
 
-@dataclass
-class _Tables:
-    """Rows of all tables, gathered block by block."""
+class TableRows:
+    """Rows of all tables, gathered block by block.
 
-    names: tuple[str, ...]
-    parts: dict[str, list[dict[str, Array]]] = field(default_factory=dict)
+    Parameters
+    ----------
+    steps : sequence of Analysis
+        Make the rows.
+    """
 
-    def add(self, block: Block, tables: dict[str, Columns]) -> None:
-        """Append the rows of a block, with the columns that identify their events in front."""
+    def __init__(self, steps: Sequence[Analysis]) -> None:
+        self.steps = steps
+        self._parts: dict[str, list[dict[str, Array]]] = {}
+
+    def add(self, block: Block) -> None:
+        """Append the rows of a block, with the columns that identify their events in front.
+
+        Either all tables get their rows or, after an error, none.
+        """
         base = base_columns(block)
-        for name, columns in tables.items():
+        parts = {}
+        for name, columns in _tables_of(block, self.steps).items():
             values = dict(columns)
             rows = np.asarray(values.pop("_row", np.zeros(0)), dtype=np.int64)
-            part = {key: column[rows] for key, column in base.items()} | values
-            if columns:
-                self.parts.setdefault(name, []).append(part)
+            parts[name] = {key: column[rows] for key, column in base.items()} | values
+        for name, part in parts.items():
+            self._parts.setdefault(name, []).append(part)
 
-    def write(self, folder: Path) -> None:
-        """Write one CSV per table; a table without rows has only the base columns."""
+    def columns(self) -> dict[str, dict[str, Array]]:
+        """Columns of each table so far."""
+        return {name: _joined(parts) for name, parts in self._parts.items()}
+
+    def write(self, folder: Path, names: Sequence[str]) -> None:
+        """Write one CSV for each named table; a table without rows has only the columns that identify events."""
         empty = dict.fromkeys((*BASE, *NUMBERS), np.zeros(0, dtype=np.int64))
-        for name in self.names:
-            write_csv(folder / f"{name}.csv", _joined(self.parts.get(name, [])) or empty)
+        found = self.columns()
+        for name in names:
+            write_csv(folder / f"{name}.csv", found.get(name) or empty)
 
 
-def _failure_columns(failures: list[Failure], source: Path) -> dict[str, Array]:
+def failure_columns(failures: list[Failure], source: Path) -> dict[str, Array]:
+    """Columns of the table of events that were left out."""
     columns: dict[str, Array] = {"file": np.array([source.stem] * len(failures), dtype=object)}
     for name in ("entry", *NUMBERS):
         columns[name] = np.array([getattr(f, name) for f in failures], dtype=np.int64)
@@ -131,7 +147,7 @@ def _failure_columns(failures: list[Failure], source: Path) -> dict[str, Array]:
     return columns
 
 
-def _tables_of(block: Block, steps: list[Analysis]) -> dict[str, Columns]:
+def _tables_of(block: Block, steps: Sequence[Analysis]) -> dict[str, Columns]:
     tables: dict[str, Columns] = {EVENTS: {"_row": np.arange(len(block), dtype=np.int64)}}
     for analysis in steps:
         try:
@@ -142,10 +158,10 @@ def _tables_of(block: Block, steps: list[Analysis]) -> dict[str, Columns]:
     return tables
 
 
-def _event_by_event(block: Block, work: Callable[[Block], None], progress: Progress) -> None:
+def _event_by_event(block: Block, rows: TableRows, progress: Progress) -> None:
     for event in block:
         try:
-            work(Block([event]))
+            rows.add(Block([event]))
         except Exception as error:
             progress.skip(failure_of(event, "ana", error))
 
@@ -174,24 +190,19 @@ def run(source: Path, output: Path, config: Config) -> StageReport:
     DataError
         When an event fails and ``on_error`` is ``stop``.
     """
-    steps = analyses(config)
-    tables = _Tables((EVENTS, *table_names(config.ana)))
-
-    def work(block: Block) -> None:
-        tables.add(block, _tables_of(block, steps))
-
+    rows = TableRows(analyses(config))
     with EventFile(source) as file:
         progress = Progress("ana", len(file))
         for block in file.blocks(config.base.block_size):
             try:
-                work(block)
+                rows.add(block)
             except Exception:
                 if config.base.on_error == "stop":
                     raise
-                _event_by_event(block, work, progress)
+                _event_by_event(block, rows, progress)
             progress.advance(len(block))
         failures = [*file.failures(), *progress.failures]
     with atomic_directory(output) as folder:
-        tables.write(folder)
-        write_csv(folder / f"{FAILURES}.csv", _failure_columns(failures, source))
+        rows.write(folder, (EVENTS, *table_names(config.ana)))
+        write_csv(folder / f"{FAILURES}.csv", failure_columns(failures, source))
     return progress.finish(output)

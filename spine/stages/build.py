@@ -11,7 +11,13 @@ from spine.stages.chain import ChainLink, event_stage
 from spine.stages.loop import Action
 from spine.stages.outcome import StageReport
 
-__all__ = ["run"]
+__all__ = ["build_actions", "run"]
+
+
+def build_actions(config: Config) -> list[Action]:
+    """Building of objects, as the block build says."""
+    options = BuildConfig.model_validate(config.build)
+    return [Action("build", lambda event: build_event(event, options))]
 
 
 def run(source: Path, output: Path, config: Config) -> StageReport:
@@ -36,7 +42,5 @@ def run(source: Path, output: Path, config: Config) -> StageReport:
     DataError
         When an event cannot be built and ``on_error`` is ``stop``.
     """
-    options = BuildConfig.model_validate(config.build)
     link = ChainLink("build", stage_slice(config, "build"), stage_code(config, "build"), ("build",))
-    actions = [Action("build", lambda event: build_event(event, options))]
-    return event_stage(source, output, config.base, link, actions)
+    return event_stage(source, output, config.base, link, build_actions(config))

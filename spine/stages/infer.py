@@ -16,7 +16,7 @@ from spine.stages.outcome import Progress, StageReport
 from spine.store.source import BadEvent, EventSource, HDF5Source, all_events, open_source
 from spine.store.writer import EventWriter, FileInfo
 
-__all__ = ["run"]
+__all__ = ["chain_of", "run"]
 
 
 def _info(source: EventSource, output: Path, config: Config, plan: Plan) -> FileInfo:
@@ -46,6 +46,20 @@ def _readable(events: Sequence[Event | BadEvent], on_error: str, progress: Progr
     return good
 
 
+def chain_of(config: Config, sources: Sequence[EventSource]) -> Plan:
+    """The configured chain, checked against what the inputs offer.
+
+    Raises
+    ------
+    ConfigError
+        When the chain does not fit together or needs products that an input does not have.
+    """
+    plan = compose(config.model.modules.chain.stages)
+    for source in sources:
+        plan.check(source.names(), source.path)
+    return plan
+
+
 def run(source: Path, output: Path, config: Config) -> StageReport:
     """Run the chain on every event of a file.
 
@@ -70,10 +84,9 @@ def run(source: Path, output: Path, config: Config) -> StageReport:
     DataError
         When the input or an event is broken and ``on_error`` is ``stop``.
     """
-    plan = compose(config.model.modules.chain.stages)
     dataset = config.io.dataset
     with open_source(source, dataset.provider, dataset.parsers, dataset.has_truth) as events:
-        plan.check(events.names(), source)
+        plan = chain_of(config, [events])
         progress = Progress("infer", len(events))
         with EventWriter(output, _info(events, output, config, plan), (*events.new, *plan.products)) as writer:
             for block in all_events(events, config.base.block_size):

@@ -142,11 +142,13 @@ class EventWriter:
         for name, value in self.info.attributes().items():
             info.attrs[name] = value
         if self.keys is not None:
-            self._create()
+            self.select(self.keys)
         return self
 
-    def _create(self) -> None:
-        for name in self.keys or ():
+    def select(self, keys: Sequence[str]) -> None:
+        """Choose the products to store, before the first event is appended."""
+        self.keys = tuple(dict.fromkeys(keys))
+        for name in self.keys:
             create_product(self._products, product(name))
 
     def append(self, events: Sequence[Event]) -> None:
@@ -165,8 +167,7 @@ class EventWriter:
         if not events:
             return
         if self.keys is None:
-            self.keys = events[0].changed
-            self._create()
+            self.select(events[0].changed)
         for event in events:
             missing = [key for key in self.keys if key not in event]
             if missing:
