@@ -1,0 +1,84 @@
+"""The families of the chain and where their modes are defined.
+
+A further mode is one more entry here (or an entry point of another package); its module is imported when a stage
+asks for it.
+"""
+
+from __future__ import annotations
+
+from spine.model.chain.family import Family, by_mode
+from spine.model.chain.formation import combine_fragments, combine_groups
+from spine.model.chain.paths import by_path
+
+__all__ = ["CHAIN_PRODUCTS", "FAMILIES"]
+
+_HERE = "spine.model.chain"
+
+_SEGMENTATION = Family(
+    "segmentation",
+    ("seg_pred", "segmentation", "ghost", "ghost_pred", "ppn_points", "ppn_pred", "ppn_classify_endpoints"),
+    {
+        "label": f"{_HERE}.segmentation:label",
+        "geometric": f"{_HERE}.segmentation:geometric",
+    },
+    by_mode,
+)
+
+_FRAGMENTATION = Family(
+    "fragmentation",
+    ("fragment_clusts", "fragment_shapes"),
+    {
+        "label": f"{_HERE}.fragmentation:label",
+        "dbscan": f"{_HERE}.fragmentation:dbscan",
+    },
+    by_mode,
+    combine_fragments,
+)
+
+_PARTICLES = Family(
+    "particle_aggregation",
+    (
+        "fragment_start_points",
+        "fragment_end_points",
+        "fragment_group_pred",
+        "fragment_node_pred",
+        "fragment_edge_index",
+        "fragment_edge_pred",
+        "particle_clusts",
+        "particle_shapes",
+        "particle_primaries",
+    ),
+    {
+        "label": f"{_HERE}.particles:label",
+        "skip": f"{_HERE}.particles:skip",
+        "geometric": f"{_HERE}.particles:geometric",
+    },
+    by_path,
+    combine_groups,
+)
+
+_INTERACTIONS = Family(
+    "interaction_aggregation",
+    (
+        "particle_start_points",
+        "particle_end_points",
+        "particle_group_pred",
+        "particle_node_type_pred",
+        "particle_node_primary_pred",
+        "particle_node_orient_pred",
+        "particle_edge_index",
+        "particle_edge_pred",
+    ),
+    {
+        "label": f"{_HERE}.interactions:label",
+        "skip": f"{_HERE}.interactions:skip",
+        "geometric": f"{_HERE}.interactions:geometric",
+    },
+    by_mode,
+)
+
+FAMILIES: dict[str, Family] = {f.name: f for f in (_SEGMENTATION, _FRAGMENTATION, _PARTICLES, _INTERACTIONS)}
+"""Every family by name."""
+
+CHAIN_PRODUCTS = frozenset(name for family in FAMILIES.values() for name in family.products)
+"""Products that stages of the chain make, as against those of the input."""
