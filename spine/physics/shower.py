@@ -118,7 +118,10 @@ def longitudinal_quantile(energy: float, share: float | RealArray, model: Longit
 
 
 def transverse_shape(depth: ArrayLike, energy: float) -> TransverseShape:
-    """Return the radii of core and tail at a depth in cm (Grindhammer and Peters, appendix A.1)."""
+    """Return the radii of core and tail at a depth in cm (Grindhammer and Peters, appendix A.1).
+
+    Made for energies over 1 GeV; under 78 MeV, where their shower has no maximum, the radii are without bound.
+    """
     maximum = max(longitudinal_maximum(energy, "gp") / X0, 1e-6)
     tau = np.asarray(depth, dtype=np.float64) / X0 / maximum
     log_gev = float(np.log(max(energy / 1e3, 1e-6)))
@@ -270,8 +273,8 @@ def fit_shower_energy(
     Returns
     -------
     float
-        MeV at the least sum over boxes of (seen - expected)^2 / (floor^2 + sampling variance); NaN if start or
-        direction is missing or there are no boxes.
+        MeV at the least sum over boxes of (seen - expected)^2 / (floor^2 + sampling variance), looked for on a
+        grid first because the sum has minima at high energy; NaN if start, direction or boxes are missing.
     """
     options = options or ShowerFit()
     seen = np.asarray(energies, dtype=np.float64)
@@ -284,5 +287,8 @@ def fit_shower_energy(
         variance = options.floor**2 + energy**2 * shares / options.count
         return float(np.sum((seen - energy * shares) ** 2 / variance))
 
-    found = minimize_scalar(chi2, bounds=options.bounds, method="bounded", options={"xatol": options.tolerance})
+    grid = np.geomspace(*options.bounds, 33)
+    best = int(np.argmin([chi2(float(energy)) for energy in grid]))
+    near = (grid[max(best - 1, 0)], grid[min(best + 1, 32)])
+    found = minimize_scalar(chi2, bounds=near, method="bounded", options={"xatol": options.tolerance})
     return float(found.x)
