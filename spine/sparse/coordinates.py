@@ -61,6 +61,27 @@ class CoordinateSet:
         """(N,) int64 batch index of every row."""
         return self.layout.batch(self.keys)
 
+    def find(self, wanted: Tensor) -> tuple[Tensor, Tensor]:
+        """Rows of keys.
+
+        Parameters
+        ----------
+        wanted : torch.Tensor
+            (M,) int64 keys.
+
+        Returns
+        -------
+        found : torch.Tensor
+            (K,) int64 positions in ``wanted`` of the keys that are here.
+        rows : torch.Tensor
+            (K,) int64 rows of those.
+        """
+        if len(self) == 0:
+            return wanted[:0], wanted[:0]
+        rows = torch.searchsorted(self.keys, wanted).clamp_(max=len(self) - 1)
+        found = torch.nonzero(self.keys[rows] == wanted).squeeze(1)
+        return found, rows[found]
+
     def bounds(self, batch_size: int) -> list[int]:
         """First row of every batch entry, and the number of rows at the end."""
         starts = [self.layout.batch_start(b) for b in range(batch_size)]
@@ -78,13 +99,10 @@ class Origin:
         (M,) int64 row of the set for each of the caller's rows.
     first : torch.Tensor
         (N,) int64 first of the caller's rows for each row of the set.
-    shift : torch.Tensor, optional
-        (B, D) int64 translation that was added to the caller's coordinates of each batch entry.
     """
 
     inverse: Tensor
     first: Tensor
-    shift: Tensor | None = None
 
 
 class Pyramid:
@@ -98,6 +116,8 @@ class Pyramid:
         Number of spatial axes.
     batch_size : int
         Number of batch entries, empty ones included.
+    shift : torch.Tensor, optional
+        (B, D) int64 translation that was added to the caller's coordinates of each batch entry.
 
     Notes
     -----
@@ -105,9 +125,10 @@ class Pyramid:
     keeps the name of its input set, a transposed layer writes to the set with the empty name.
     """
 
-    def __init__(self, dimension: int, batch_size: int) -> None:
+    def __init__(self, dimension: int, batch_size: int, shift: Tensor | None = None) -> None:
         self.layout = KeyLayout(dimension)
         self.batch_size = batch_size
+        self.shift = shift
         self.origins: dict[MapKey, Origin] = {}
         self._sets: dict[MapKey, CoordinateSet] = {}
         self._maps: dict[tuple[MapKey, MapKey, Kernel, bool], KernelMap] = {}

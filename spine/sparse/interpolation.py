@@ -45,17 +45,8 @@ def features_at_coordinates(tensor: SparseTensor, points: Tensor) -> Tensor:
     for corner in itertools.product((0, 1), repeat=tensor.dimension):
         site = cell + torch.tensor(corner, dtype=tensor.dtype, device=tensor.device) * stride
         weight = (1 - (place - site).abs() / stride).prod(dim=1)
-        rows, found = _rows_at(tensor, torch.cat([points[:, :1].long(), site.long()], dim=1))
-        hits = torch.nonzero(found).squeeze(1)
-        values = tensor.features.index_select(0, rows[hits]) * weight[hits, None]
+        wanted = tensor.pyramid.layout.pack(torch.cat([points[:, :1].long(), site.long()], dim=1))
+        hits, rows = tensor.sites.find(wanted)
+        values = tensor.features.index_select(0, rows) * weight[hits, None]
         total = total.index_add(0, hits, values)
     return total
-
-
-def _rows_at(tensor: SparseTensor, coordinates: Tensor) -> tuple[Tensor, Tensor]:
-    """Row of every coordinate, and whether there is one."""
-    keys, wanted = tensor.sites.keys, tensor.pyramid.layout.pack(coordinates)
-    if len(keys) == 0:
-        return wanted, torch.zeros_like(wanted, dtype=torch.bool)
-    rows = torch.searchsorted(keys, wanted).clamp(max=len(keys) - 1)
-    return rows, keys[rows] == wanted

@@ -122,28 +122,37 @@ class SparseTensor:
         """Return the same tensor without its history."""
         return self.replace_features(self.features.detach())
 
-    @property
-    def origin(self) -> Origin:
-        """How the rows came from the caller's rows.
+    def alignment(self) -> tuple[Tensor, Tensor]:
+        """Where the caller's rows are.
+
+        Returns
+        -------
+        caller : torch.Tensor
+            (M,) int64 numbers of the caller's rows, in their order; those that were pruned away are left out.
+        rows : torch.Tensor
+            (M,) int64 rows of this tensor.
 
         Raises
         ------
         DataError
-            When the rows are not the sites that the caller gave.
+            When the caller gave no sites of this tensor stride.
         """
-        try:
-            return self.pyramid.origins[self.key]
-        except KeyError:
-            raise DataError("these rows are not the caller's sites", got=self.key, expected="input sites") from None
+        for key, origin in self.pyramid.origins.items():
+            if key == self.key:
+                return torch.arange(len(origin.inverse), device=self.device), origin.inverse
+        for key, origin in self.pyramid.origins.items():
+            if key.stride == self.tensor_stride:
+                return self.sites.find(self.pyramid[key].keys[origin.inverse])
+        raise DataError("the caller gave no sites of this stride", got=self.tensor_stride)
 
     def aligned_features(self) -> Tensor:
-        """(M, C) features in the order, and with the repetitions, of the caller's rows."""
-        return self.features.index_select(0, self.origin.inverse)
+        """(M, C) features in the order, and with the repetitions, of the caller's rows (see `alignment`)."""
+        return self.features.index_select(0, self.alignment()[1])
 
     @property
     def canonical_coordinates(self) -> Tensor:
-        """(N, 1 + D) int32 coordinates of the caller's sites before a translation of the lattice."""
-        shift = self.origin.shift
+        """(N, 1 + D) int32 coordinates before a translation by `translated`."""
+        shift = self.pyramid.shift
         if shift is None:
             return self.coordinates
         moved = self.coordinates.clone()
@@ -162,7 +171,7 @@ class SparseTensor:
         Parameters
         ----------
         shift : torch.Tensor
-            (B, D) int64 voxels. Row order does not change.
+            (B, D) int64 voxels. Row order does not change. Only for tensors on the caller's sites.
 
         Returns
         -------
@@ -171,11 +180,10 @@ class SparseTensor:
         """
         coordinates = self.coordinates.long()
         coordinates[:, 1:] += shift[self.sites.batch]
-        pyramid = Pyramid(self.dimension, self.batch_size)
-        old = self.origin
+        old = self.pyramid
         total = shift if old.shift is None else old.shift + shift
-        origin = Origin(old.inverse, old.first, total)
-        key = pyramid.place(pyramid.layout.pack(coordinates), self.tensor_stride, origin)
+        pyramid = Pyramid(self.dimension, self.batch_size, total)
+        key = pyramid.place(pyramid.layout.pack(coordinates), self.tensor_stride, old.origins[self.key])
         return SparseTensor(self.features, key, pyramid)
 
     def __add__(self, other: SparseTensor | Tensor | float) -> SparseTensor:

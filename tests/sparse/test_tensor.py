@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spine.errors import ConfigError, DataError
-from spine.sparse import Kernel, nn, sparse_tensor, use_backend
+from spine.sparse import Kernel, nn, prune, sparse_tensor, use_backend
 from spine.sparse.keys import KeyLayout
 
 from .dense import random_image
@@ -74,7 +74,7 @@ def test_duplicates_are_joined_and_given_back(rule: str) -> None:
     image = sparse_tensor(features, coordinates, duplicates=rule)  # type: ignore[arg-type]
     sites, inverse = np.unique(coordinates.numpy(), axis=0, return_inverse=True)
     assert np.array_equal(image.coordinates.numpy(), sites)
-    assert np.array_equal(image.origin.inverse.numpy(), inverse)
+    assert np.array_equal(image.alignment()[1].numpy(), inverse)
     groups = [features[torch.from_numpy(inverse == i)] for i in range(len(sites))]
     expected = {
         "sum": torch.stack([group.sum(0) for group in groups]),
@@ -83,7 +83,7 @@ def test_duplicates_are_joined_and_given_back(rule: str) -> None:
     }
     torch.testing.assert_close(image.features, expected[rule])
     assert torch.equal(image.aligned_features(), image.features[torch.from_numpy(inverse)])
-    assert torch.equal(image.coordinates[image.origin.inverse].long(), coordinates)
+    assert torch.equal(image.coordinates[image.alignment()[1]].long(), coordinates)
 
 
 @pytest.mark.parametrize("backend", ["torch", "numba"])
@@ -171,5 +171,16 @@ def test_tensors_with_other_row_orders_share_a_pyramid() -> None:
 def test_only_the_caller_s_sites_can_be_given_back() -> None:
     coordinates, features = random_image()
     coarse = nn.Convolution(3, 3, Kernel(2, 2)).double()(sparse_tensor(features, coordinates))
-    with pytest.raises(DataError, match="caller"):
+    with pytest.raises(DataError, match="no sites of this stride"):
         coarse.aligned_features()
+
+
+def test_pruned_rows_keep_the_caller_s_order() -> None:
+    coordinates, features = random_image()
+    coordinates, features = torch.cat([coordinates, coordinates[:9]]), torch.cat([features, features[:9]])
+    keep = coordinates[:, 1] > 0
+    image = sparse_tensor(features, coordinates, duplicates="first")
+    pruned = prune(image, image.coordinates[:, 1] > 0)
+    caller, _ = pruned.alignment()
+    assert torch.equal(caller, torch.nonzero(keep).squeeze(1))
+    assert torch.equal(pruned.aligned_features(), features[keep])
