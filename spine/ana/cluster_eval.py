@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
@@ -81,13 +81,14 @@ class ClusterEvalConfig(StepConfig):
         return (self.label_col or "",) if not self.per_object else self.obj_type or ()
 
 
-class Pair(NamedTuple):
-    """True and found labels of points, and which of them count as having a true and a found cluster."""
+class Cells(NamedTuple):
+    """Points with a true and a found cluster, counted by event, true cluster, true class and found cluster."""
 
     truth: IntArray
+    shape: IntArray
     reco: IntArray
-    known: BoolArray
-    found: BoolArray
+    counts: IntArray
+    bounds: IntArray
 
 
 class Partition(NamedTuple):
@@ -132,35 +133,58 @@ def cluster_eval(block: Block, cfg: ClusterEvalConfig) -> dict[str, Columns]:
 
 def _rows(block: Block, cfg: ClusterEvalConfig, level: str) -> Columns:
     truth, reco, sizes = _partitions(block, cfg, level)
+    bounds = offsets_of(sizes)
     out: dict[str, NDArray[Any]] = {EVENT_ROW: np.arange(len(block), dtype=np.int64)}
     out |= {"num_points": sizes, "num_truth": truth.counts, "num_reco": reco.counts}
-    pair = Pair(truth.labels, reco.labels, truth.labels > -1, reco.labels > -1)
-    out |= _compared(pair, offsets_of(sizes), {name: name for name in cfg.metrics})
-    for shape in SHAPES if cfg.per_shape and level != "interaction" else ():
-        chosen = truth.shapes == shape
-        mine = reco.shapes == shape if cfg.per_object else chosen
-        part = pair._replace(known=pair.known & chosen, found=pair.found & mine)
-        out |= _compared(part, offsets_of(sizes), {f"{name}_{int(shape)}": name for name in cfg.metrics})
+    known, found = truth.labels > -1, reco.labels > -1
+    cells = _cells(truth, reco, bounds)
+    for shape in (None, *(SHAPES if cfg.per_shape and level != "interaction" else ())):
+        chosen = np.ones(len(known), dtype=np.bool_) if shape is None else truth.shapes == shape
+        mine = reco.shapes == shape if cfg.per_object and shape is not None else chosen
+        masks = {"truth": known & chosen, "reco": found & mine, "comparable": known & found & chosen}
+        supports = {f"_num_{name}_points": _per_event(mask, bounds) for name, mask in masks.items()}
+        suffix = "" if shape is None else f"_{int(shape)}"
+        for name, values in _metrics(cells, shape, cfg.metrics).items():
+            valid = np.isfinite(values).astype(np.int64)
+            tails = {"": values, "_valid": valid} | supports
+            out |= {f"{name}{suffix}{tail}": column for tail, column in tails.items()}
     return out
 
 
-def _compared(pair: Pair, bounds: IntArray, names: Mapping[str, str]) -> dict[str, NDArray[Any]]:
-    """Metrics (by column name) and supports of each event; known points with any found label are compared."""
-    both = pair.known & (pair.reco > -1)
-    values = {column: np.full(len(bounds) - 1, np.nan) for column in names}
-    for i, (a, b) in enumerate(pairwise(bounds)):
-        chosen = np.flatnonzero(both[a:b]) + a
-        table = metrics.contingency(pair.truth[chosen], pair.reco[chosen])
-        for column in names if len(chosen) else ():
-            values[column][i] = METRICS[names[column]](table)
-    supports = {"truth": _per_event(pair.known, bounds), "reco": _per_event(pair.found, bounds)}
-    supports["comparable"] = _per_event(both, bounds)
-    out: dict[str, NDArray[Any]] = {}
-    for column in names:
-        out[column] = values[column]
-        out[f"{column}_valid"] = np.isfinite(values[column]).astype(np.int64)
-        out |= {f"{column}_num_{which}_points": counts for which, counts in supports.items()}
-    return out
+def _cells(truth: Partition, reco: Partition, bounds: IntArray) -> Cells:
+    both = np.flatnonzero((truth.labels > -1) & (reco.labels > -1))
+    events = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))[both]
+    parts = [events, truth.labels[both], truth.shapes[both] + 1, reco.labels[both]]
+    widths = [int(part.max(initial=0)) + 1 for part in parts]
+    keys, counts = np.unique(np.ravel_multi_index(parts, widths), return_counts=True)
+    event, label, shape, found = np.unravel_index(keys, widths)
+    per_event = np.bincount(event, minlength=len(bounds) - 1)
+    return Cells(label, shape - 1, found, counts.astype(np.int64), offsets_of(per_event))
+
+
+def _metrics(cells: Cells, shape: Shape | None, names: tuple[MetricName, ...]) -> dict[str, NDArray[np.float64]]:
+    """(events,) value of each metric over the points of a true class (of any for None), NaN where undefined."""
+    values: dict[str, NDArray[np.float64]] = {name: np.full(len(cells.bounds) - 1, np.nan) for name in names}
+    for i, (a, b) in enumerate(pairwise(cells.bounds)):
+        chosen = slice(a, b) if shape is None else np.flatnonzero(cells.shape[a:b] == shape) + a
+        if len(cells.truth[chosen]):
+            table = _contingency(cells.truth[chosen], cells.reco[chosen], cells.counts[chosen])
+            for name in names:
+                values[name][i] = METRICS[name](table)
+    return values
+
+
+def _contingency(truth: IntArray, reco: IntArray, counts: IntArray) -> metrics.Contingency:
+    """Counts of true against found clusters, added up over classes."""
+    _, truth = np.unique(truth, return_inverse=True)
+    _, reco = np.unique(reco, return_inverse=True)
+    cells, place = np.unique(truth * (reco.max() + 1) + reco, return_inverse=True)
+    rows, columns = np.divmod(cells, reco.max() + 1)
+    return metrics.Contingency(rows, columns, *(_added(index, counts) for index in (place, truth, reco)))
+
+
+def _added(index: IntArray, counts: IntArray) -> IntArray:
+    return np.bincount(index, weights=counts).astype(np.int64)
 
 
 def _per_event(mask: BoolArray, bounds: IntArray) -> IntArray:

@@ -190,9 +190,7 @@ def joined_columns(
     dict of str to (m,) ndarray
     """
     columns = flat_columns(table, names, lengths)
+    if (rows >= 0).all():
+        return {name: values[rows] for name, values in columns.items()}
     blank = flat_columns(Table(table.record, 1), names, lengths)
-    known = rows >= 0
-    out = {name: np.full(len(rows), blank[name][0], dtype=values.dtype) for name, values in columns.items()}
-    for name, values in columns.items():
-        out[name][known] = values[rows[known]]
-    return out
+    return {name: np.append(values, blank[name])[rows] for name, values in columns.items()}
