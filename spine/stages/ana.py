@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,14 +13,17 @@ from numpy.typing import NDArray
 from spine.ana.tables import write_csv
 from spine.config.check import step_options, steps_of, table_names
 from spine.config.model import Config
-from spine.geometry import Detector, load_detector
 from spine.schema import Block, Event
 from spine.stages.loop import failure_of
 from spine.stages.outcome import Progress, StageReport
+from spine.stages.steps import detector_of
 from spine.steps import Columns, Step, StepConfig
 from spine.store.atomic import atomic_directory
 from spine.store.reader import EventFile
 from spine.store.writer import Failure
+
+if TYPE_CHECKING:
+    from spine.geometry import Detector
 
 __all__ = ["EVENTS", "FAILURES", "Analysis", "TableRows", "analyses", "base_columns", "run"]
 
@@ -74,7 +77,7 @@ def analyses(config: Config) -> list[Analysis]:
     ConfigError
         When a step is unknown or its options are wrong.
     """
-    detector = load_detector(config.geo.detector, config.geo.tag) if config.geo.detector else None
+    detector = detector_of(config)
     return [
         Analysis(entry.name, step, step_options(entry, step), detector) for entry, step in steps_of("ana", config.ana)
     ]

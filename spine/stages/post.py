@@ -8,11 +8,10 @@ from spine.build.summary import refresh
 from spine.config.check import step_options, steps_of
 from spine.config.model import Config
 from spine.config.slices import stage_code, stage_slice
-from spine.geometry import load_detector
 from spine.stages.chain import ChainLink, event_stage
 from spine.stages.loop import Action
 from spine.stages.outcome import StageReport
-from spine.stages.steps import call_of, take_objects
+from spine.stages.steps import call_of, detector_of, take_objects
 
 __all__ = ["post_actions", "run"]
 
@@ -30,7 +29,7 @@ def post_actions(config: Config) -> list[Action]:
     ConfigError
         When a step is unknown or its options are wrong.
     """
-    detector = load_detector(config.geo.detector, config.geo.tag) if config.geo.detector else None
+    detector = detector_of(config)
     actions = [Action("read", take_objects)]
     for entry, step in steps_of("post", config.post):
         actions.append(Action(entry.name, call_of(step, step_options(entry, step), detector)))
