@@ -41,14 +41,9 @@ class Clusters(NamedTuple):
 
 
 def radius_edges(points: RealArray, radius: float, metric: Metric = "euclidean") -> IntArray:
-    """Return the pairs of points at most ``radius`` apart, (E, 2) int64 with first < second, sorted.
+    """Return the pairs of (N, D) points at most ``radius`` apart, (E, 2) int64, first < second, sorted.
 
-    Parameters
-    ----------
-    points : (N, D) float array
-    radius : float
-        In the unit of the points; 0 joins equal points.
-    metric : {'euclidean', 'chebyshev', 'cityblock'}
+    ``metric`` is 'euclidean', 'chebyshev' or 'cityblock'; DataError for another.
     """
     if metric not in METRIC_ORDERS:
         raise DataError("unknown metric", got=metric, expected=tuple(METRIC_ORDERS))
@@ -60,18 +55,9 @@ def radius_edges(points: RealArray, radius: float, metric: Metric = "euclidean")
 
 
 def connected_components(edges: NumberArray, count: int) -> IntArray:
-    """Label the connected components of an undirected graph.
+    """Label the connected components of an undirected graph of ``count`` nodes and (E, 2) int edges.
 
-    Parameters
-    ----------
-    edges : (E, 2) int array
-    count : int
-        Number of nodes.
-
-    Returns
-    -------
-    (count,) int64 array
-        Components are numbered from 0 by their smallest node.
+    Returns (count,) int64; components are numbered from 0 by their smallest node.
     """
     edges = np.asarray(edges, dtype=np.int64).reshape(-1, 2)
     if count == 0:
@@ -108,8 +94,7 @@ def dbscan(points: RealArray, eps: float, min_samples: int = 1, metric: Metric =
     Returns
     -------
     (N,) int64 array
-        Clusters are numbered by their first core point; a border point goes to the lowest of the clusters it
-        touches; noise is -1.
+        Clusters are numbered by their first core point; a border point joins the lowest it touches; noise is -1.
     """
     edges = radius_edges(points, eps, metric)
     core = np.bincount(edges.ravel(), minlength=len(points)) + 1 >= min_samples
@@ -159,20 +144,9 @@ def union_find(edges: NumberArray, count: int) -> IntArray:
 
 
 def minimum_spanning_tree(edges: NumberArray, weights: NumberArray, count: int) -> IntArray:
-    """Choose the edges of a minimum spanning forest (Kruskal, Proc. AMS 7, 1956).
+    """Return the rows of (E, 2) edges in a minimum spanning forest (Kruskal, Proc. AMS 7, 1956), (T,) int64.
 
-    Parameters
-    ----------
-    edges : (E, 2) int array
-    weights : (E,) float array
-        Zero weights are weights; of equal weights the earlier edge wins.
-    count : int
-        Number of nodes.
-
-    Returns
-    -------
-    (T,) int64 array
-        Rows of the chosen edges, by increasing weight.
+    Rows come by increasing weight; of equal weights, zero included, the earlier edge wins.
     """
     edges = np.asarray(edges, dtype=np.int64).reshape(-1, 2)
     order = np.argsort(np.asarray(weights, dtype=np.float64), kind="stable")

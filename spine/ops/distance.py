@@ -47,17 +47,14 @@ def nearest_neighbours(points: RealArray, queries: RealArray, k: int = 1) -> tup
 
     Parameters
     ----------
-    points : (N, D) float array
-    queries : (M, D) float array
+    points, queries : (N, D), (M, D) float arrays
     k : int
-        Number of neighbours, 1 or more.
+        1 or more, else DataError.
 
     Returns
     -------
-    distances : (M, k) float64 array
-        Rising; infinite where there are fewer than k points.
-    rows : (M, k) int64 array
-        Rows of ``points``, -1 where there are fewer than k.
+    distances, rows : (M, k) float64 and int64 arrays
+        Rising distances and rows of ``points``; infinite and -1 where there are fewer than k points.
     """
     if k < 1:
         raise DataError("the number of neighbours must be positive", got=k, expected="1 or more")
@@ -97,12 +94,7 @@ def farthest_pair(points: RealArray) -> Pair:
 
 
 def cluster_distances(points: RealArray, offsets: NumberArray) -> tuple[FloatArray, IntArray]:
-    """Return the smallest distances between all clusters.
-
-    Parameters
-    ----------
-    points : (N, 3) float array
-    offsets : (n + 1,) int array
+    """Return the smallest distances between all clusters of (N, 3) points.
 
     Returns
     -------
@@ -121,19 +113,9 @@ def cluster_distances(points: RealArray, offsets: NumberArray) -> tuple[FloatArr
 
 
 def pair_distances(points: RealArray, offsets: NumberArray, pairs: NumberArray) -> ClosestPairs:
-    """Return the smallest distance between the two clusters of each pair.
+    """Return the smallest distance between the two clusters of each of (E, 2) pairs.
 
-    Parameters
-    ----------
-    points : (N, 3) float array
-    offsets : (n + 1,) int array
-    pairs : (E, 2) int array
-        Numbers of clusters.
-
-    Returns
-    -------
-    ClosestPairs
-        (E,) distances and rows of ``points``; NaN and -1 next to an empty cluster.
+    (E,) distances and rows of the (N, 3) points; NaN and -1 next to an empty cluster.
     """
     cloud: FloatArray = np.ascontiguousarray(points, dtype=np.float64)
     edges: IntArray = np.ascontiguousarray(pairs, dtype=np.int64).reshape(-1, 2)

@@ -42,13 +42,7 @@ class Matches(NamedTuple):
 def overlap_counts(
     values_x: NumberArray, offsets_x: NumberArray, values_y: NumberArray, offsets_y: NumberArray
 ) -> tuple[IntArray, IntArray, IntArray]:
-    """Count the indexes shared by each pair of index sets.
-
-    Parameters
-    ----------
-    values_x, values_y : (N,), (M,) int arrays
-        Indexes into one common space, not negative; order and repetition do not matter.
-    offsets_x, offsets_y : (n + 1,), (m + 1,) int arrays
+    """Count the indexes shared by each pair of index sets (ragged, not negative, in any order, repeated or not).
 
     Returns
     -------
@@ -79,7 +73,7 @@ def overlap_matrix(
     mode: OverlapMode = "iou",
     weighted: bool = False,
 ) -> FloatArray:
-    """Compute a set overlap for each pair of index sets.
+    """Compute a set overlap for each pair of index sets, (n, m) float64; 0 where nothing is shared.
 
     Parameters
     ----------
@@ -88,17 +82,7 @@ def overlap_matrix(
     mode : {'count', 'iou', 'dice'}
         Size of the intersection; its ratio to the union; twice its ratio to the sum of sizes.
     weighted : bool
-        Multiply by (n + m) / (1 + \\|n - m\\|), n and m being the sizes: favours large sets of equal size.
-
-    Returns
-    -------
-    (n, m) float64 array
-        0 where nothing is shared.
-
-    Raises
-    ------
-    DataError
-        If the mode is unknown, or a count is to be weighted.
+        Multiply iou or dice by (n + m) / (1 + abs(n - m)), n and m being the sizes: favours large equal sets.
     """
     if mode not in ("count", "iou", "dice") or (weighted and mode == "count"):
         raise DataError("no such overlap", got=(mode, weighted), expected="count, or (weighted) iou or dice")
@@ -116,19 +100,10 @@ def overlap_matrix(
 def chamfer_distances(
     points_x: RealArray, offsets_x: NumberArray, points_y: RealArray, offsets_y: NumberArray
 ) -> FloatArray:
-    """Compute the Chamfer distance of each pair of point clouds.
+    """Compute the Chamfer distance of each pair of ragged clouds of (N, D) and (M, D) points, (n, m) float64.
 
-    It is the mean distance from the points of the one to the nearest point of the other, plus the reverse.
-
-    Parameters
-    ----------
-    points_x, points_y : (N, D), (M, D) float arrays
-    offsets_x, offsets_y : (n + 1,), (m + 1,) int arrays
-
-    Returns
-    -------
-    (n, m) float64 array
-        In the unit of the points; infinite where either cloud is empty. Smaller is better.
+    It is the mean distance from the points of the one to the nearest point of the other, plus the reverse, in the
+    unit of the points; infinite where either cloud is empty. Smaller is better.
     """
     forward = _mean_gaps(points_x, offsets_x, points_y, offsets_y)
     return forward + _mean_gaps(points_y, offsets_y, points_x, offsets_x).T
@@ -143,19 +118,10 @@ def _mean_gaps(points: RealArray, offsets: NumberArray, others: RealArray, ends:
 
 
 def best_matches(overlaps: RealArray, valid: BoolArray | None = None, minimize: bool = False) -> Matches:
-    """List the partners of each row of an overlap matrix, best first.
+    """List the partners of each row of an (n, m) overlap matrix, best first; of equal ones the later column.
 
-    Parameters
-    ----------
-    overlaps : (n, m) float array
-    valid : (n, m) bool array, optional
-        Which pairs may match; by default those with an overlap over 0 (below infinity when minimizing).
-    minimize : bool
-        Smaller is better, as for distances.
-
-    Notes
-    -----
-    Of equal overlaps the later column comes first.
+    ``valid`` says which pairs may match, by default those with an overlap over 0 (below infinity when minimizing,
+    that is when smaller is better, as for distances).
     """
     values: FloatArray = np.asarray(overlaps, dtype=np.float64)
     if valid is None:
@@ -174,15 +140,10 @@ def best_matches(overlaps: RealArray, valid: BoolArray | None = None, minimize: 
 def match_both_ways(
     overlaps: RealArray, threshold: float | None = None, minimize: bool = False
 ) -> tuple[Matches, Matches]:
-    """Match rows to columns and columns to rows.
+    """Match the rows of an (n, m) matrix to its columns, and its columns to its rows; see `best_matches`.
 
-    Parameters
-    ----------
-    overlaps : (n, m) float array
-    threshold : float, optional
-        A pair matches when its overlap is above this (below it when minimizing); 0 or infinity by default.
-    minimize : bool
-        Smaller is better, as for distances.
+    A pair matches when its overlap is above the threshold (0 by default), or below it (infinity by default) when
+    minimizing.
     """
     if threshold is None:
         threshold = np.inf if minimize else 0.0

@@ -49,19 +49,9 @@ class ClusterMetrics(NamedTuple):
 
 
 def contingency(truth: NumberArray, pred: NumberArray, groups: NumberArray | None = None) -> Contingency:
-    """Cross-tabulate two labellings.
+    """Cross-tabulate two (N,) int labellings; every value is a cluster, -1 too.
 
-    Parameters
-    ----------
-    truth, pred : (N,) int arrays
-        Any integers; every value is a cluster, -1 too.
-    groups : (N,) int array, optional
-        Events; equal labels in different groups are different clusters.
-
-    Raises
-    ------
-    DataError
-        If the lengths differ.
+    Equal labels in different ``groups`` (events) are different clusters. DataError if the lengths differ.
     """
     if len(truth) != len(pred) or (groups is not None and len(groups) != len(truth)):
         raise DataError("the labels must have one length", got=(len(truth), len(pred)))
@@ -136,11 +126,10 @@ def _pairs(sizes: IntArray) -> float:
 
 
 def adjusted_mutual_information(table: Contingency, expected: Literal["exact", "entropy"] = "exact") -> float:
-    """Return the mutual information corrected for chance (Vinh, Epps, Bailey, JMLR 11, 2010).
+    """Return the mutual information corrected for chance (Vinh, Epps, Bailey, JMLR 11, 2010); NaN for no rows.
 
-    Normalised by the mean entropy. The information expected by chance is that of the hypergeometric model
-    (``exact``), or the product of the entropies over the logarithm of the number of rows (``entropy``), a fast
-    stand-in that is far too large for small clusters. NaN for no rows.
+    Chance is the hypergeometric model (``exact``) or a fast stand-in, far too large for small clusters: the product
+    of the entropies over the logarithm of the number of rows (``entropy``). Normalised by the mean entropy.
     """
     rows = int(table.truth_sizes.sum())
     if rows == 0:

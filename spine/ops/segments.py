@@ -45,13 +45,7 @@ def offsets_to_owners(offsets: NumberArray) -> IntArray:
 
 
 def owners_to_offsets(owners: NumberArray, count: int) -> IntArray:
-    """Return the offsets of ``count`` segments from the sorted owner of each value.
-
-    Raises
-    ------
-    DataError
-        If the owners are not sorted or not in ``[0, count)``.
-    """
+    """Return the offsets of ``count`` segments from the owner of each value; DataError if not sorted or in range."""
     owners = np.asarray(owners, dtype=np.int64)
     if len(owners) and (owners[0] < 0 or owners[-1] >= count or bool(np.any(np.diff(owners) < 0))):
         raise DataError("owners must be sorted and in range", got=owners, expected=f"0 to {count - 1}")
@@ -59,13 +53,7 @@ def owners_to_offsets(owners: NumberArray, count: int) -> IntArray:
 
 
 def check_offsets(offsets: NumberArray, size: int) -> IntArray:
-    """Return the offsets as int64 after checking that they cover ``size`` values.
-
-    Raises
-    ------
-    DataError
-        If they do not start at 0, decrease, or do not end at ``size``.
-    """
+    """Return the offsets as int64; DataError if they do not rise from 0 to ``size``."""
     offsets = np.asarray(offsets, dtype=np.int64)
     good = offsets.ndim == 1 and len(offsets) > 0 and offsets[0] == 0 and offsets[-1] == size
     if not good or bool(np.any(np.diff(offsets) < 0)):
@@ -79,17 +67,9 @@ def segment_count(offsets: NumberArray) -> IntArray:
 
 
 def segment_sum(values: NumberArray, offsets: NumberArray) -> NumberArray:
-    """Sum each segment along the first axis; an empty segment gives 0.
+    """Sum each segment of (N, ...) values along the first axis, (n, ...); an empty segment gives 0.
 
-    Parameters
-    ----------
-    values : (N, ...) array
-        Floats are summed in float64, integers and booleans in int64.
-    offsets : (n + 1,) int array
-
-    Returns
-    -------
-    (n, ...) float64 or int64 array
+    Floats are summed in float64, integers and booleans in int64.
     """
     values = np.asarray(values)
     dtype = np.float64 if values.dtype.kind == "f" else np.int64

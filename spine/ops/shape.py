@@ -39,18 +39,10 @@ def pca(points: RealArray) -> PrincipalAxes:
 
 
 def pca_segments(points: RealArray, offsets: NumberArray) -> PrincipalAxes:
-    """Return the principal axes of each cluster by eigen-decomposition of its covariance.
+    """Return the principal axes of each cluster of (N, D) points, by eigen-decomposition of the covariance.
 
-    Parameters
-    ----------
-    points : (N, D) float array
-    offsets : (n + 1,) int array
-
-    Returns
-    -------
-    PrincipalAxes
-        Axes are unit rows whose component of largest size is positive; variances divide by N - 1, in squared
-        units of the points. Under two points everything but the centroid is NaN.
+    Axes are unit rows whose component of largest size is positive; variances divide by N - 1, in squared units of
+    the points. Under two points everything but the centroid is NaN.
     """
     points = np.asarray(points, dtype=np.float64)
     mean = segment_mean(points, offsets)
@@ -86,20 +78,10 @@ def straightness(points: RealArray) -> float:
 
 
 def directional_spread(points: RealArray, ref: RealArray, length_scale: float = 14.0) -> float:
-    """Return the mean of 1 - cos(angle to the mean direction) of the points seen from ``ref``.
+    """Return the mean of 1 - cos(angle to the mean direction) of (N, 3) points seen from ``ref``.
 
-    Parameters
-    ----------
-    points : (N, 3) float array, cm
-    ref : (3,) float array, cm
-    length_scale : float
-        Points count by exp(-distance / length_scale), at least 1e-6; the default is the radiation length of
-        liquid argon in cm.
-
-    Returns
-    -------
-    float
-        NaN when no point differs from ``ref`` or the directions cancel.
+    Points count by exp(-distance / length_scale), at least 1e-6; the scale is by default the radiation length of
+    liquid argon in cm. NaN when no point differs from ``ref`` or the directions cancel.
     """
     rays = np.asarray(points, dtype=np.float64) - ref
     distances = np.linalg.norm(rays, axis=1)
@@ -116,17 +98,7 @@ def directional_spread(points: RealArray, ref: RealArray, length_scale: float = 
 def axial_spread(points: RealArray, axis: RealArray, ref: RealArray) -> float:
     """Return Pearson's correlation between distance from ``ref`` and distance from the axis through it.
 
-    Parameters
-    ----------
-    points : (N, 3) float array, cm
-    axis : (3,) float array
-        Unit vector.
-    ref : (3,) float array, cm
-
-    Returns
-    -------
-    float
-        In [-1, 1]; NaN under three points or when either distance is constant.
+    ``points`` are (N, 3), ``axis`` is a unit vector. NaN under three points or when either distance is constant.
     """
     if len(points) < 3:
         return float("nan")
@@ -149,29 +121,24 @@ def direction(points: RealArray, ref: RealArray, radius: float = -1.0, optimize:
 def cluster_directions(
     points: RealArray, offsets: NumberArray, refs: RealArray, radius: float = -1.0, optimize: bool = False
 ) -> FloatArray:
-    """Return the unit vector from a reference point to the mean of the cluster near it.
+    """Return the unit vector from a reference point to the mean of the cluster near it, (n, 3) float64.
 
     Parameters
     ----------
-    points : (N, 3) float array
-    offsets : (n + 1,) int array
+    points, offsets : (N, 3) float array, (n + 1,) int array
     refs : (n, 3) float array
         Start (or end) point of each cluster.
     radius : float
         Only points this near count, or the nearest ones when none is; all points if not positive.
     optimize : bool
-        Take the points in order of distance and keep the first ones, three or more, that look most like a
-        line: largest sqrt(l3 / (l1 + l2)), l being the eigenvalues of their covariance in rising order.
-
-    Returns
-    -------
-    (n, 3) float64 array
-        (1, 0, 0) for a cluster of one point that is the reference point itself, (0, 0, 0) where the mean
-        falls on the reference point, NaN for an empty cluster.
+        Take the points in order of distance (equal ones by row) and keep the first ones, three or more, that look
+        most like a line: largest sqrt(l3 / (l1 + l2)), l being the rising eigenvalues of their covariance; of
+        equal values the longest run.
 
     Notes
     -----
-    Of equally distant points the earlier row comes first; of equal values the longest run wins.
+    (1, 0, 0) for a cluster of one point that is the reference itself, (0, 0, 0) where the mean falls on the
+    reference, NaN for an empty cluster.
     """
     rays: FloatArray = np.ascontiguousarray(points, dtype=np.float64)
     starts: FloatArray = np.ascontiguousarray(refs, dtype=np.float64)

@@ -33,24 +33,11 @@ BETHE_CONSTANT: Final = 0.307075
 
 
 class Medium(NamedTuple):
-    """A homogeneous medium that particles cross.
+    """A homogeneous medium that particles cross: Z, A (g/mol), and the following.
 
-    Attributes
-    ----------
-    density : float
-        g / cm^3.
-    atomic_number, atomic_mass : float
-        Z, and A in g / mol.
-    excitation_energy : float
-        Mean excitation energy in MeV.
-    radiation_length, moliere_radius : float
-        cm.
-    critical_energy : float
-        Critical energy of electrons in MeV (Rossi's definition).
-    pair_energy : float
-        Energy per electron-ion pair in MeV.
-    density_a, density_k, density_x0, density_x1, density_c, density_delta0 : float
-        Sternheimer's parameters of the density effect.
+    ``density`` g/cm^3; ``excitation_energy`` MeV (mean); ``radiation_length`` and ``moliere_radius`` cm;
+    ``critical_energy`` of electrons MeV (Rossi's definition); ``pair_energy`` MeV per electron-ion pair;
+    ``density_*`` Sternheimer's parameters a, k, x0, x1, C and delta0 of the density effect.
     """
 
     density: float

@@ -35,21 +35,11 @@ class RangeTable(NamedTuple):
 
 @lru_cache(maxsize=16)
 def range_table(pid: int, source: RangeSource = "best") -> RangeTable:
-    """Return the range table of a species.
+    """Return the range table of a muon, pion, proton or kaon (`Pid`); DataError if there is none.
 
-    Parameters
-    ----------
-    pid : int
-        Muon, pion, proton or kaon (`spine.schema.enums.Pid`).
-    source : {'best', 'published', 'bethe'}
-        ``published``: muons from Groom, Mokhov and Striganov (PDG), protons from PSTAR (NIST; the table is that
-        of argon gas per g/cm^2, the density effect of the liquid matters above 1 GeV only).
-        ``bethe``: integral of `spine.physics.energy_loss.stopping_power`. ``best``: published if there is one.
-
-    Raises
-    ------
-    DataError
-        If there is no such table.
+    ``published``: muons from Groom, Mokhov and Striganov (PDG), protons from PSTAR (NIST; argon gas per g/cm^2, so
+    without the density effect of the liquid, which matters above 1 GeV). ``bethe``: integral of
+    `spine.physics.energy_loss.stopping_power`. ``best``: published if there is one.
     """
     if pid not in TRACK_PIDS or (source == "published" and pid not in PUBLISHED):
         raise DataError("no range table", got=(pid, source), expected=f"one of {[int(p) for p in TRACK_PIDS]}")
@@ -73,21 +63,10 @@ def _spline(pid: int, source: RangeSource, column: str) -> LogSpline:
 
 
 def csda_ke(length: ArrayLike, pid: ArrayLike, source: RangeSource = "best") -> FloatArray:
-    """Return the kinetic energy of particles that stop after a length.
+    """Return the kinetic energy (MeV, float64) of particles of species ``pid`` that stop after a length (cm).
 
-    Parameters
-    ----------
-    length : float array
-        cm.
-    pid : int array
-        Species, broadcast against ``length``.
-    source : {'best', 'published', 'bethe'}
-        See `range_table`; the values are those of a cubic spline in logarithms.
-
-    Returns
-    -------
-    float64 array
-        MeV; 0 at length 0; NaN for a negative or missing length and for species without a table.
+    Both arguments are broadcast; ``source`` is that of `range_table`, between whose rows a cubic spline in
+    logarithms runs. 0 at length 0; NaN for a negative or missing length and for species without a table.
     """
     return _per_species(length, pid, source, "ke")
 

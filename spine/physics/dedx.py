@@ -27,14 +27,7 @@ class LocalDedx(NamedTuple):
 
 
 def anchor_refs(points: RealArray, offsets: NumberArray, refs: RealArray) -> FloatArray:
-    """Return for each particle its point nearest to the reference, (n, 3); NaN without points.
-
-    Parameters
-    ----------
-    points : (N, 3) float array
-    offsets : (n + 1,) int array
-    refs : (n, 3) float array
-    """
+    """Return for each particle its point nearest to its (3,) reference, (n, 3) float64; NaN without points."""
     cloud: FloatArray = np.ascontiguousarray(points, dtype=np.float64).reshape(-1, 3)
     ends = check_offsets(offsets, len(cloud))
     gaps = np.linalg.norm(cloud - np.asarray(refs, dtype=np.float64)[offsets_to_owners(ends)], axis=1)
@@ -47,22 +40,20 @@ def anchor_refs(points: RealArray, offsets: NumberArray, refs: RealArray) -> Flo
 def local_dedx(
     points: RealArray, offsets: NumberArray, values: RealArray, refs: RealArray, radius: float = 3.0
 ) -> FloatArray:
-    """Return the energy within a radius over the distance of the farthest point in it.
+    """Return the energy within a radius over the distance of the farthest point in it, (n,) float64, MeV/cm.
 
     Parameters
     ----------
-    points : (N, 3) float array, cm
-    offsets : (n + 1,) int array
+    points, offsets : (N, 3) float array in cm, (n + 1,) int array
     values : (N,) float array, MeV
     refs : (n, 3) float array
         End of each particle, cm.
     radius : float
         cm; the whole particle if not positive.
 
-    Returns
-    -------
-    (n,) float64 array
-        MeV/cm; NaN where fewer than two points or no distance are left.
+    Notes
+    -----
+    NaN where fewer than two points or no distance are left.
     """
     return _measure(points, offsets, values, refs, None, radius).dedx
 
@@ -75,14 +66,10 @@ def directed_dedx(
     directions: RealArray,
     radius: float = 3.0,
 ) -> LocalDedx:
-    """Return the energy within a radius ahead of an end over the extent along the direction.
+    """Return the energy within a radius ahead of an end over the extent along the (n, 3) unit directions.
 
-    Parameters
-    ----------
-    points, offsets, values, refs, radius
-        See `local_dedx`.
-    directions : (n, 3) float array
-        Unit vectors into the particle; points more than 0.01 mm behind the end are left out.
+    Directions point into the particle; points more than 0.01 mm behind the end are left out. The other parameters
+    are those of `local_dedx`.
     """
     return _measure(points, offsets, values, refs, directions, radius)
 

@@ -112,22 +112,9 @@ def _stopping_powers(kes: FloatArray, mass: float, charge: float, medium: Medium
 
 
 def stopping_power(ke: ArrayLike, mass: float, charge: float = 1.0, medium: Medium = LIQUID_ARGON) -> FloatArray:
-    """Return the mean energy loss per length by ionisation (Bethe's formula).
+    """Return the mean energy loss by ionisation, MeV/cm, float64 in the shape of ``ke`` (Bethe's formula).
 
-    Parameters
-    ----------
-    ke : float array
-        Kinetic energy, MeV.
-    mass : float
-        MeV/c^2; well above that of the electron.
-    charge : float
-        In units of the elementary charge.
-    medium : Medium
-
-    Returns
-    -------
-    float64 array
-        MeV/cm, in the shape of ``ke``.
+    ``mass`` is well above that of the electron, ``charge`` in elementary charges.
 
     Notes
     -----
@@ -143,23 +130,9 @@ def stopping_power(ke: ArrayLike, mass: float, charge: float = 1.0, medium: Medi
 def most_probable_loss(
     ke: ArrayLike, mass: float, thickness: float, charge: float = 1.0, medium: Medium = LIQUID_ARGON
 ) -> FloatArray:
-    """Return the most probable loss in a layer (Landau, Vavilov, Bichsel; PDG eq. 34.12).
+    """Return the most probable loss (MeV) in a layer of given thickness (cm).
 
-    Parameters
-    ----------
-    ke : float array
-        Kinetic energy, MeV.
-    mass : float
-        MeV/c^2.
-    thickness : float
-        cm.
-    charge : float
-    medium : Medium
-
-    Returns
-    -------
-    float64 array
-        MeV in the whole layer.
+    Landau, Vavilov, Bichsel: PDG eq. 34.12.
     """
     momentum = beta_gamma(ke, mass)
     momentum = np.where(momentum > 0, momentum, np.nan)
@@ -173,24 +146,10 @@ def most_probable_loss(
 
 @numba.njit(cache=True)
 def energies_along_track(ke: float, mass: float, step: float, count: int, medium: Medium, parts: int = 1) -> FloatArray:
-    """Follow the mean energy of a singly charged particle through equal steps (explicit Euler).
+    """Follow the mean energy of a singly charged particle through ``count`` steps (explicit Euler).
 
-    Parameters
-    ----------
-    ke, mass : float
-        Initial kinetic energy (MeV) and mass (MeV/c^2).
-    step : float
-        cm.
-    count : int
-        Number of steps.
-    medium : Medium
-    parts : int
-        Smaller steps taken within each; 1 reproduces the usual coarse stepping.
-
-    Returns
-    -------
-    (count + 1,) float64 array
-        MeV; zero from the step in which the particle stops.
+    Returns (count + 1,) float64, zero once the particle has stopped. Each step is taken in ``parts``; 1 reproduces
+    the usual coarse stepping.
     """
     energies = np.zeros(count + 1)
     energies[0] = ke

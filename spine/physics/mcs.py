@@ -58,23 +58,9 @@ class ScatteringModel:
 def highland(
     momentum: ArrayLike, mass: float, step: float, charge: float = 1.0, medium: Medium = LIQUID_ARGON
 ) -> FloatArray:
-    """Return the width of the projected scattering angle (Highland, Lynch and Dahl; PDG 2024 eq. 34.16).
+    """Return the width of the projected scattering angle in rad (Highland, Lynch and Dahl; PDG eq. 34.16).
 
-    Parameters
-    ----------
-    momentum : float array
-        MeV/c.
-    mass : float
-        MeV/c^2.
-    step : float
-        Thickness crossed, cm.
-    charge : float
-    medium : Medium
-
-    Returns
-    -------
-    float64 array
-        Radians; NaN without a positive momentum.
+    ``momentum`` in MeV/c, ``step`` (thickness) in cm; NaN without a positive momentum.
     """
     p = np.asarray(momentum, dtype=np.float64)
     p = np.where(p > 0, p, np.nan)
@@ -86,19 +72,10 @@ def highland(
 
 
 def scattering_angles(directions: RealArray, method: AngleMethod = "atan2") -> FloatArray:
-    """Return the angles between successive unit vectors.
+    """Return the angles between successive (N, 3) unit vectors, (max(N - 1, 0),) float64, rad in [0, pi].
 
-    Parameters
-    ----------
-    directions : (N, 3) float array
-    method : {'cos', 'atan2', 'kahan'}
-        Arc cosine of the product (loses digits near 0), arc tangent of cross and dot product, or
-        2 atan(\\|a - b\\| / \\|a + b\\|) after W. Kahan.
-
-    Returns
-    -------
-    (max(N - 1, 0),) float64 array
-        Radians in [0, pi].
+    ``method``: 'cos', arc cosine of the product (loses digits near 0); 'atan2', arc tangent of cross and dot
+    product; 'kahan', 2 atan(norm(a - b) / norm(a + b)) after W. Kahan.
     """
     rays: FloatArray = np.asarray(directions, dtype=np.float64).reshape(-1, 3)
     first, second = rays[:-1], rays[1:]
@@ -116,16 +93,9 @@ def scattering_angles(directions: RealArray, method: AngleMethod = "atan2") -> F
 
 
 def projected_angles(directions: RealArray) -> FloatArray:
-    """Return the signed angles between successive directions projected along x, y and z.
+    """Return the signed angles between successive (N, 3) directions projected along x, y and z.
 
-    Parameters
-    ----------
-    directions : (N, 3) float array
-
-    Returns
-    -------
-    (max(N - 1, 0), 3) float64 array
-        Radians in [-pi, pi], in the planes yz, zx and xy; NaN where a projection vanishes.
+    (max(N - 1, 0), 3) float64, rad in [-pi, pi], in the planes yz, zx and xy; NaN where a projection vanishes.
     """
     rays: FloatArray = np.asarray(directions, dtype=np.float64).reshape(-1, 3)
     first, second = rays[:-1], rays[1:]
@@ -136,18 +106,9 @@ def projected_angles(directions: RealArray) -> FloatArray:
 
 
 def split_angles(angles: ArrayLike, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-    """Split angles in space into two projected ones with a random azimuth.
+    """Split (N,) angles in space (rad, in [0, pi]) into two projected ones a and b with a random azimuth.
 
-    Parameters
-    ----------
-    angles : (N,) float array
-        Radians in [0, pi].
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    (N,), (N,) float64 arrays
-        Radians, with sin^2 a + sin^2 b = sin^2 angle; over pi / 2 when the angle is.
+    sin^2 a + sin^2 b = sin^2 angle; both are over pi / 2 in size when the angle is.
     """
     theta = np.asarray(angles, dtype=np.float64)
     azimuth = rng.uniform(0, 2 * np.pi, theta.shape)
@@ -159,20 +120,8 @@ def split_angles(angles: ArrayLike, rng: np.random.Generator) -> tuple[FloatArra
 def negative_log_likelihood(ke: float, angles: RealArray, mass: float, model: ScatteringModel) -> float:
     """Return minus the log-likelihood of a series of angles, up to a constant.
 
-    Parameters
-    ----------
-    ke : float
-        Kinetic energy at the start of the series, MeV.
-    angles : (N,) float array
-        Angles in space between successive segments, radians (Rayleigh distributed).
-    mass : float
-        MeV/c^2.
-    model : ScatteringModel
-
-    Returns
-    -------
-    float
-        Infinite if the particle stops before the last angle, NaN for no angles.
+    ``ke`` is the kinetic energy (MeV) at the start of the series, ``angles`` (N,) are those in space between
+    successive segments (rad, Rayleigh distributed). Infinite if the particle stops on the way, NaN for no angles.
     """
     theta = np.asarray(angles, dtype=np.float64)
     if len(theta) == 0:
@@ -202,30 +151,20 @@ def fit_kinetic_energy(
     bounds: tuple[float, float] = (10.0, 1.0e5),
     keep_invalid: bool = False,
 ) -> float:
-    """Return the kinetic energy at the start of a track that fits its scattering angles best.
+    """Return the kinetic energy (MeV) at the start of a track that fits its scattering angles best.
 
     Parameters
     ----------
     angles : (N,) float array
-        Angles in space between successive segments, radians.
+        Angles in space between successive segments, rad.
     mass : float
         MeV/c^2.
     model : ScatteringModel, optional
     bounds : (float, float)
-        Energies between which the likelihood is searched, MeV.
+        Energies searched, MeV; DataError unless they are finite and rise from 0 or more.
     keep_invalid : bool
-        Return the last point of the search even when it failed or ended on a bound.
-
-    Returns
-    -------
-    float
-        MeV; NaN when there are no angles, the search fails, or its result is a bound (angles compatible with no
-        scattering at all).
-
-    Raises
-    ------
-    DataError
-        If the bounds are not finite and rising from 0 or more.
+        Return the last point of the search even when it failed or ended on a bound (angles compatible with no
+        scattering at all), which otherwise gives NaN, as do no angles.
     """
     low, high = bounds
     if not (0 <= low < high < np.inf):

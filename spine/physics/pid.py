@@ -72,21 +72,10 @@ def expected_dedx(distance: ArrayLike, pid: int, options: TemplateOptions | None
 
 
 def template_chi2(dedx: RealArray, distance: RealArray, pid: int, options: TemplateOptions | None = None) -> float:
-    """Return the mean of (measured - expected)^2 / measured over segments.
+    """Return the mean of (measured - expected)^2 / measured (MeV/cm) over segments of positive loss.
 
-    Parameters
-    ----------
-    dedx : (S,) float array
-        MeV/cm; segments without a positive value are left out.
-    distance : (S,) float array
-        From the stopping end, cm.
-    pid : int
-    options : TemplateOptions, optional
-
-    Returns
-    -------
-    float
-        MeV/cm; NaN without segments. With ``fit_range`` the least over the distance left out at the end.
+    ``dedx`` (S,) in MeV/cm, ``distance`` (S,) from the stopping end in cm. With ``fit_range`` the least over the
+    distance left out at the end. NaN without segments.
     """
     options = options or TemplateOptions()
     measured = np.asarray(dedx, dtype=np.float64) > 0
@@ -114,21 +103,9 @@ def identify(
     start: RealArray | None = None,
     options: TemplateOptions | None = None,
 ) -> Identification:
-    """Compare one track with the templates of several species.
+    """Compare one track with the templates of several species; the least chi2 over the ends tried counts.
 
-    Parameters
-    ----------
-    points : (N, 3) float array, cm
-    values : (N,) float array
-        MeV.
-    end, start : (3,) float arrays, cm
-        The start is needed only to try both ends.
-    options : TemplateOptions, optional
-
-    Returns
-    -------
-    Identification
-        The least chi2 over the ends tried.
+    (N, 3) points in cm with (N,) values in MeV; the start is needed only to try both ends.
     """
     options = options or TemplateOptions()
     ends = [end] if start is None or not options.both_ends else [end, start]

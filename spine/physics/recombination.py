@@ -17,15 +17,7 @@ __all__ = ["BirksModel", "BoxModel", "charge_to_energy", "energy_to_charge"]
 class BirksModel:
     """Birks' law, R = A / (1 + k dE/dx / (rho E)) (S. Amoruso et al., Nucl. Instrum. Meth. A 523, 275, 2004).
 
-    Parameters
-    ----------
-    field : float
-        Drift field, kV/cm.
-    amplitude : float
-        A.
-    strength : float
-        k in (kV/cm) (g/cm^2) / MeV.
-    medium : Medium
+    ``field`` E in kV/cm, ``amplitude`` A, ``strength`` k in (kV/cm) (g/cm^2) / MeV.
     """
 
     field: float
@@ -57,18 +49,8 @@ class BoxModel:
 
     R. Acciarri et al. (ArgoNeuT), JINST 8, P08005 (2013); the ellipsoid correction divides b by
     sqrt(sin^2 phi + cos^2 phi / R^2), phi being the angle to the drift direction (P. Abratenko et al. (ICARUS),
-    JINST 20, P01033, 2025).
-
-    Parameters
-    ----------
-    field : float
-        Drift field, kV/cm.
-    alpha : float
-    beta : float
-        (kV/cm) (g/cm^2) / MeV.
-    ellipsoid : float
-        R; 1 is no dependence on the angle, 1.25 the value of ICARUS.
-    medium : Medium
+    JINST 20, P01033, 2025). ``field`` in kV/cm, ``beta`` in (kV/cm) (g/cm^2) / MeV; ``ellipsoid`` R is 1 for no
+    dependence on the angle, 1.25 in ICARUS.
     """
 
     field: float
@@ -97,17 +79,9 @@ class BoxModel:
 def energy_to_charge(
     energy: ArrayLike, dedx: ArrayLike, model: BirksModel | BoxModel, cos_drift: ArrayLike = 0.0
 ) -> FloatArray:
-    """Return the electrons that escape recombination.
+    """Return the electrons that escape recombination from energy in MeV lost at dE/dx in MeV/cm.
 
-    Parameters
-    ----------
-    energy : float array
-        Deposited energy, MeV.
-    dedx : float array
-        Local energy loss, MeV/cm.
-    model : BirksModel or BoxModel
-    cos_drift : float array
-        Cosine of the angle between track and drift direction.
+    ``cos_drift`` is the cosine of the angle between track and drift direction.
     """
     return np.asarray(energy) * model.survival(dedx, cos_drift) / model.medium.pair_energy
 

@@ -146,22 +146,9 @@ def transverse_profile(radius: ArrayLike, depth: ArrayLike, energy: float) -> Fl
 def energy_density(
     points: RealArray, start: RealArray, direction: RealArray, energy: float, model: LongitudinalModel = "lar"
 ) -> FloatArray:
-    """Return the energy per volume of a shower.
+    """Return the energy per volume (N,) (MeV/cm^3) of a shower at (N, 3) points (cm).
 
-    Parameters
-    ----------
-    points : (N, 3) float array, cm
-    start : (3,) float array, cm
-    direction : (3,) float array
-        Any length but 0.
-    energy : float
-        MeV.
-    model : {'lar', 'gp'}
-
-    Returns
-    -------
-    (N,) float64 array
-        MeV/cm^3; on the axis the value 1e-6 cm beside it.
+    The direction may have any length but 0. On the axis the value is that 1e-6 cm beside it.
     """
     axis = _unit(direction)
     lines = np.asarray(points, dtype=np.float64) - start
@@ -208,19 +195,10 @@ def place_points(
     energy: float,
     model: LongitudinalModel = "lar",
 ) -> FloatArray:
-    """Turn uniform random numbers into points distributed like the energy of a shower.
+    """Turn (N, 4) uniform random numbers into (N, 3) points (cm) distributed like the energy of a shower.
 
-    Parameters
-    ----------
-    uniforms : (N, 4) float array
-        In [0, 1): depth, core or tail, radius, azimuth. The same numbers at another energy give points that move
-        smoothly with it, except between core and tail.
-    start, direction, energy, model
-        See `energy_density`.
-
-    Returns
-    -------
-    (N, 3) float64 array, cm
+    The columns, in [0, 1), stand for depth, core or tail, radius and azimuth. The same numbers at another energy
+    give points that move smoothly with it, except between core and tail.
     """
     axis = _unit(direction)
     side = np.cross(axis, [0.0, 0.0, 1.0] if abs(axis[2]) < 0.9 else [0.0, 1.0, 0.0])
@@ -234,18 +212,7 @@ def place_points(
 
 
 def box_shares(points: RealArray, boxes: RealArray) -> FloatArray:
-    """Return the share of points in each box, lower faces included.
-
-    Parameters
-    ----------
-    points : (N, 3) float array
-    boxes : (B, 3, 2) float array
-        Lower and upper bound along each axis.
-
-    Returns
-    -------
-    (B,) float64 array
-    """
+    """Return the share of (N, 3) points in each of (B, 3, 2) boxes, lower faces included, (B,) float64."""
     edges = np.asarray(boxes, dtype=np.float64)
     inside = [((points >= box[:, 0]) & (points < box[:, 1])).all(axis=1).sum() for box in edges]
     return np.array(inside, dtype=np.float64) / max(len(points), 1)
@@ -258,7 +225,7 @@ def fit_shower_energy(
     direction: RealArray,
     options: ShowerFit | None = None,
 ) -> float:
-    """Return the energy of a shower from what it leaves in each active box.
+    """Return the energy (MeV) of a shower from what it leaves in each active box.
 
     Parameters
     ----------
@@ -270,11 +237,10 @@ def fit_shower_energy(
         cm, and a vector of any length but 0.
     options : ShowerFit, optional
 
-    Returns
-    -------
-    float
-        MeV at the least sum over boxes of (seen - expected)^2 / (floor^2 + sampling variance), looked for on a
-        grid first because the sum has minima at high energy; NaN if start, direction or boxes are missing.
+    Notes
+    -----
+    The least sum over boxes of (seen - expected)^2 / (floor^2 + sampling variance), looked for on a grid first
+    because the sum has minima at high energy. NaN if start, direction or boxes are missing.
     """
     options = options or ShowerFit()
     seen = np.asarray(energies, dtype=np.float64)

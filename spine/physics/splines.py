@@ -18,17 +18,8 @@ __all__ = ["LogSpline"]
 class LogSpline:
     """Cubic spline of log y against log x, continued as a power law on both sides.
 
-    Parameters
-    ----------
-    x, y : (N,) float arrays
-        Positive; ``x`` rising; four points or more.
-    start_slope : float, optional
-        d log y / d log x at the first point.
-
-    Raises
-    ------
-    DataError
-        If they are not.
+    (N,) positive ``x`` and ``y``, ``x`` rising, four points or more (else DataError); ``start_slope`` fixes
+    d log y / d log x at the first point.
     """
 
     x: FloatArray

@@ -14,26 +14,12 @@ __all__ = ["step_through"]
 def step_through(
     points: FloatArray, start: FloatArray, length: float, use_mean: bool, min_count: int
 ) -> tuple[IntArray, FloatArray, FloatArray]:
-    """Walk along a track in steps of fixed length.
+    """Walk along (N, 3) points in steps of fixed length; return owners, directions and lengths.
 
     Each step takes the points within ``length`` of its origin. Its direction is that of their mean (``use_mean``
     and more than ``min_count`` points), else that of the nearest point out of reach. The walk ends when that
-    point lies backwards, or when none is left; the last step ends at its farthest point.
-
-    Parameters
-    ----------
-    points : (N, 3) float64 array
-    start : (3,) float64 array
-    length : float
-    use_mean : bool
-    min_count : int
-
-    Returns
-    -------
-    owners : (N,) int64 array
-        Step that took each point, -1 for points left behind.
-    directions : (S, 3) float64 array
-    lengths : (S,) float64 array
+    point lies backwards, or when none is left; the last step ends at its farthest point. Owners (N,) int64 say
+    which step took a point, -1 for those left behind; directions are (S, 3), lengths (S,).
     """
     owners = np.full(len(points), -1, dtype=np.int64)
     free = np.ones(len(points), dtype=np.bool_)

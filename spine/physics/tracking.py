@@ -85,24 +85,10 @@ class DedxProfile(NamedTuple):
 
 
 def track_segments(points: RealArray, start: RealArray | None = None, how: Tracking | None = None) -> TrackSegments:
-    """Cut a track into segments.
+    """Cut a track of (N, 3) points (cm) into segments.
 
-    Parameters
-    ----------
-    points : (N, 3) float array, cm
-    start : (3,) float array, optional
-        End of the track at which to begin, cm; by default one of the two points farthest apart.
-    how : Tracking, optional
-
-    Returns
-    -------
-    TrackSegments
-        None for fewer than two points with ``bin_pca``, or no points when walking.
-
-    Raises
-    ------
-    DataError
-        If the mode makes no segments or their length is not positive.
+    ``start`` (3,) is the end at which to begin, by default one of the two points farthest apart. There are no
+    segments for fewer than two points with ``bin_pca``, or no points when walking; DataError for other modes.
     """
     how = how or Tracking()
     if how.mode not in ("step", "step_next", "bin_pca") or not how.length > 0:
@@ -190,17 +176,11 @@ def track_length(points: RealArray, start: RealArray | None = None, how: Trackin
 
 
 def spline_length(points: RealArray, segment_length: float, smoothing: float | None = None) -> float:
-    """Return the length of cubic smoothing splines x(u), y(u), z(u) along the principal axis u, cm.
+    """Return the length (cm) of cubic smoothing splines x(u), y(u), z(u) along the principal axis u.
 
-    Parameters
-    ----------
-    points : (N, 3) float array, cm
-    segment_length : float
-        Distance in u between the points at which the curve is measured, cm; a track shorter than this has the
-        extent in u for length, as have tracks of fewer than four different u.
-    smoothing : float, optional
-        Sum of squared residuals allowed per coordinate (`scipy.interpolate.UnivariateSpline`); the number of
-        points by default.
+    The curve is measured between points ``segment_length`` (cm) apart in u; a shorter track, or one of fewer than
+    four different u, has the extent in u for length. ``smoothing`` is the sum of squared residuals allowed per
+    coordinate (`scipy.interpolate.UnivariateSpline`), the number of points by default.
     """
     if len(points) < 2:
         return 0.0 if len(points) else float("nan")
@@ -218,16 +198,9 @@ def spline_length(points: RealArray, segment_length: float, smoothing: float | N
 def dedx_profile(
     points: RealArray, values: RealArray, end: RealArray | None = None, how: Tracking | None = None
 ) -> DedxProfile:
-    """Return the energy (or charge) per length along a track.
+    """Return the energy (or charge) per length along a track of (N, 3) points (cm) with (N,) values.
 
-    Parameters
-    ----------
-    points : (N, 3) float array, cm
-    values : (N,) float array
-        Energy or charge of each point.
-    end : (3,) float array, optional
-        End from which distances count, cm.
-    how : Tracking, optional
+    ``end`` (3,) is the end from which distances count.
     """
     how = how or Tracking()
     segments = track_segments(points, end, how)
@@ -262,24 +235,11 @@ def starts_at(
     radius: float = 5.0,
     anchor: bool = True,
 ) -> bool:
-    """Tell whether a track starts at the first of its two ends, from its energy loss, which rises to the stop.
+    """Tell whether a track starts at the first of its (2, 3) ends: energy loss rises towards the stop.
 
-    Parameters
-    ----------
-    points : (N, 3) float array, cm
-    values : (N,) float array
-    ends : (2, 3) float array, cm
-    method : {'local', 'gradient'}
-        Compare the energy within ``radius`` of each end, or the slope of dE/dx in segments of that length.
-    radius : float
-        cm.
-    anchor : bool
-        Move the ends to the nearest points first.
-
-    Returns
-    -------
-    bool
-        True as well when nothing can be measured.
+    ``method`` 'local' compares the energy within ``radius`` (cm) of each end, 'gradient' the slopes of dE/dx in
+    segments of that length. ``anchor`` moves the ends to the nearest points first. True as well when nothing can
+    be measured.
     """
     cloud: FloatArray = np.asarray(points, dtype=np.float64).reshape(-1, 3)
     if len(cloud) == 0:
@@ -295,19 +255,9 @@ def starts_at(
 
 
 def starts_at_candidate(ends: RealArray, candidates: RealArray, scores: RealArray) -> bool:
-    """Tell whether a track starts at the first of its two ends, from predicted points of interest.
+    """Tell whether a track starts at the first of its (2, 3) ends, from (C, 3) predicted points of interest.
 
-    Parameters
-    ----------
-    ends : (2, 3) float array, cm
-    candidates : (C, 3) float array, cm
-    scores : (C, 2) float array
-        Scores of being a start and of being an end.
-
-    Returns
-    -------
-    bool
-        True as well without candidates.
+    ``scores`` (C, 2) are those of being a start and of being an end. True as well without candidates.
     """
     if len(candidates) == 0:
         return True

@@ -53,21 +53,12 @@ def find_vertex(
     is_track: BoolArray,
     options: VertexOptions | None = None,
 ) -> Vertex:
-    """Find the vertex of one interaction.
+    """Find the vertex of one interaction of P particles: (P, 3) starts, ends (cm) and unit directions.
 
-    Parameters
-    ----------
-    starts, ends, directions : (P, 3) float arrays
-        cm, and unit vectors. A particle without a finite start is left out; showers need no end.
-    is_track : (P,) bool array
-    options : VertexOptions, optional
-
-    Returns
-    -------
-    Vertex
-        In this order: nothing for no particle; the start of a single one; the one point at which particles touch;
-        the best of several if a selection is asked for; the one point at which starts touch; the end of a single
-        track that showers point away from; the start of the longest track; the point nearest to all lines.
+    A particle without a finite start is left out; showers need no end. The rules, in this order: nothing for no
+    particle; the start of a single one; the one point at which particles touch; the best of several if a selection
+    is asked for; the one point at which starts touch; the end of a single track that showers point away from; the
+    start of the longest track; the point nearest to all lines.
     """
     options = options or VertexOptions()
     known = np.isfinite(np.asarray(starts, dtype=np.float64)).all(axis=1)
@@ -104,20 +95,11 @@ def _anchored(
 
 
 def confluence_points(starts: RealArray, ends: RealArray | None = None, touching: float = 2.0) -> FloatArray:
-    """Return the points at which two or more particles touch.
+    """Return the points (V, 3) at which two or more particles touch with their starts (or ends, if given).
 
-    Parameters
-    ----------
-    starts, ends : (P, 3) float arrays, cm
-        Without ends only starts may touch.
-    touching : float
-        cm.
-
-    Returns
-    -------
-    (V, 3) float64 array
-        Mean of the touching ends of each group. A group is the particles with the most paths of two touches to
-        one particle; groups are made from the largest number of paths down, each with a particle not yet used.
+    ``touching`` in cm. A group is the particles with the most paths of two touches to one particle; groups are
+    made from the largest number of paths down, each with a particle not yet used. The point is the mean of the
+    touching ends.
     """
     sides = [np.asarray(starts, dtype=np.float64)]
     if ends is not None:
@@ -164,17 +146,9 @@ def _main_side(sides: IntArray) -> int:
 
 
 def pointing_loss(candidates: RealArray, starts: RealArray, directions: RealArray) -> FloatArray:
-    """Return for each candidate the mean of (1 - cos) / 2 between directions and the lines from it to the starts.
+    """Return for each (C, 3) candidate the mean of (1 - cos) / 2 between directions and lines to the starts.
 
-    Parameters
-    ----------
-    candidates : (C, 3) float array, cm
-    starts, directions : (P, 3) float arrays
-
-    Returns
-    -------
-    (C,) float64 array
-        Between 0 (all point away from the candidate) and 1; a start at the candidate counts as 0.
+    (C,) float64 between 0 (all point away from the candidate) and 1; a start at the candidate counts as 0.
     """
     lines = np.asarray(starts)[None] - np.asarray(candidates)[:, None]
     sizes = np.linalg.norm(lines, axis=-1)
@@ -200,18 +174,10 @@ def select_by_pointing(
 
 
 def pseudo_vertex(starts: RealArray, directions: RealArray, weights: RealArray | None = None) -> FloatArray:
-    """Return the point with the least sum of squared distances to the lines through the starts.
+    """Return the point (3,) with the least (weighted) sum of squared distances to the lines through the starts.
 
-    Parameters
-    ----------
-    starts, directions : (P, 3) float arrays
-        cm, and unit vectors; particles without a finite direction are left out.
-    weights : (P,) float array, optional
-
-    Returns
-    -------
-    (3,) float64 array
-        The only start for one line, the (weighted) mean of the starts for parallel lines, NaN for none.
+    Particles without a finite direction are left out. The only start for one line, the (weighted) mean of the
+    starts for parallel lines, NaN for none.
     """
     points, rays = np.asarray(starts, dtype=np.float64), np.asarray(directions, dtype=np.float64)
     share = np.ones(len(points)) if weights is None else np.asarray(weights, dtype=np.float64)
