@@ -79,13 +79,12 @@ class Driver:
     def _make_actions(self) -> list[Action]:
         """Chain, build and post as far as they are configured."""
         from spine.stages.build import build_actions
-        from spine.stages.infer import chain_of
+        from spine.stages.infer import chain_actions, chain_of
         from spine.stages.post import post_actions
 
         actions: list[Action] = []
         if self.cfg.model.modules.chain.stages:
-            plan = chain_of(self.cfg, self.sources)
-            actions.append(Action("chain", plan.run))
+            actions += chain_actions(chain_of(self.cfg, self.sources))
         if self.cfg.build:
             actions += build_actions(self.cfg)
         if self.cfg.post.steps:

@@ -11,12 +11,13 @@ from spine.config.model import Config
 from spine.config.slices import stage_code, stage_slice
 from spine.model.chain.plan import Plan, compose
 from spine.schema import Event
+from spine.stages.checks import check_input
 from spine.stages.loop import Action, failure_of, survivors
 from spine.stages.outcome import Progress, StageReport
 from spine.store.source import BadEvent, EventSource, HDF5Source, all_events, open_source
 from spine.store.writer import EventWriter, FileInfo
 
-__all__ = ["chain_of", "run"]
+__all__ = ["chain_actions", "chain_of", "run"]
 
 
 def _info(source: EventSource, output: Path, config: Config, plan: Plan) -> FileInfo:
@@ -60,6 +61,11 @@ def chain_of(config: Config, sources: Sequence[EventSource]) -> Plan:
     return plan
 
 
+def chain_actions(plan: Plan) -> list[Action]:
+    """What is done to each event: a look at what was read, then the chain."""
+    return [Action("check", check_input), Action("chain", plan.run)]
+
+
 def run(source: Path, output: Path, config: Config) -> StageReport:
     """Run the chain on every event of a file.
 
@@ -91,7 +97,7 @@ def run(source: Path, output: Path, config: Config) -> StageReport:
         with EventWriter(output, _info(events, output, config, plan), (*events.new, *plan.products)) as writer:
             for block in all_events(events, config.base.block_size):
                 good = _readable(block, config.base.on_error, progress)
-                kept = survivors(good, [Action("chain", plan.run)], config.base.on_error, progress)
+                kept = survivors(good, chain_actions(plan), config.base.on_error, progress)
                 writer.append(kept)
                 progress.advance(len(kept))
             writer.failures = progress.failures
