@@ -6,13 +6,13 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from spine.errors import DataError
+from spine.errors import DataError, StageError
 from spine.schema import Ragged, offsets_of
 from spine.store.larcv.members import DecodeError, VoxelLists, decode_lists, decode_texts, decode_voxel_lists
 
@@ -22,6 +22,16 @@ Array = NDArray[Any]
 T = TypeVar("T")
 SUFFIX = "_tree"
 CONTAINER = re.compile(r"^(?:.*\.)?(_\w+_v)\.")
+
+
+def _uproot() -> ModuleType:
+    """The ROOT library, imported where it is used."""
+    try:
+        import uproot
+    except ImportError as error:
+        raise StageError("reading ROOT files needs uproot", mend="pip install 'spine-flow[root]'") from error
+    module: ModuleType = uproot
+    return module
 
 
 @contextmanager
@@ -127,8 +137,7 @@ class TreeRange:
         return self._rows(self.tree.require(name), dtype)
 
     def _raw(self, branch: Any) -> Ragged:
-        import uproot
-
+        uproot = _uproot()
         return self._rows(branch, np.uint8, uproot.AsJagged(uproot.AsDtype("u1")))
 
     def _decoded(self, decode: Callable[[], T]) -> T:
@@ -172,13 +181,12 @@ class RootFile:
     """
 
     def __init__(self, path: Path | str) -> None:
-        import uproot
-
+        uproot = _uproot()
         self.path = Path(path)
         if not self.path.is_file():
             raise DataError("no such file", where=self.path)
         with _reading(self.path):
-            self._file = uproot.open(self.path)
+            self._file = uproot.open(self.path, use_threads=False)
         self._trees: dict[str, ProductTree] = {}
         try:
             with _reading(self.path):
@@ -187,7 +195,8 @@ class RootFile:
             self.close()
             raise
         self.keys = tuple(sorted(kinds))
-        self.products = tuple(k.removesuffix(SUFFIX) for k in self.keys if k.endswith(SUFFIX) and kinds[k] == "TTree")
+        trees = (key for key in self.keys if key.endswith(SUFFIX) and kinds[key] == "TTree")
+        self.products = tuple(sorted(key.removesuffix(SUFFIX) for key in trees))
         if not self.products:
             self.close()
             raise DataError(

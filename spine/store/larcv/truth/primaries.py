@@ -35,7 +35,7 @@ def group_primaries(group: Ints, valid: Bools, eligible: Bools, start: NDArray[n
     eligible : (n,) bool
         Particles that can be seen (they have voxels, and are not of a class that is left out).
     start : (n,) float64
-        Time of the first step in ns.
+        Time of the first step in ns; a group with a missing time has no primary.
 
     Returns
     -------
@@ -47,7 +47,7 @@ def group_primaries(group: Ints, valid: Bools, eligible: Bools, start: NDArray[n
     known = _in_list(group) & valid[leader]
     members = np.flatnonzero(known & eligible)
     earliest = np.full(len(group), np.inf)
-    np.minimum.at(earliest, group[members], start[members])
+    np.minimum.at(earliest, group[members], np.where(np.isnan(start), -np.inf, start)[members])
     first = members[start[members] == earliest[group[members]]]
     alone = np.bincount(group[first], minlength=len(group)) == 1
     result = np.where(known, 0, -1)
