@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -123,7 +124,8 @@ class StoredBlock(Block):
 
     def __init__(self, file: EventFile, start: int, stop: int) -> None:
         self.file, self.start, self.stop = file, start, stop
-        self.names = file.names()
+        self.names = dict.fromkeys(file.names())
+        self._own = frozenset(file.own_names())
         self._stored: dict[str, _Stored] = {}
         self._parent: StoredBlock | None = None
         source = str(file.path)
@@ -138,20 +140,19 @@ class StoredBlock(Block):
 
     def product_of(self, name: str, i: int) -> Any:
         """A product of the i-th event of the range, from this file or one that it continues."""
-        if name in self.file.products:
+        if name in self._own:
             return self.stored(name).event(i)
         if name not in self.names:
             raise KeyError(name)
-        entries = self.file.parent_entries[self.start : self.stop]
         if self._parent is None:
-            parent = self.file.parent()
-            self._parent = StoredBlock(parent, int(entries.min()), int(entries.max()) + 1)
-        return self._parent.product_of(name, int(entries[i]) - self._parent.start)
+            entries = self.file.parent_entries[self.start : self.stop]
+            self._parent = StoredBlock(self.file.parent(), int(entries.min()), int(entries.max()) + 1)
+        return self._parent.product_of(name, int(self.file.parent_entries[self.start + i]) - self._parent.start)
 
     def table(self, name: str) -> Table:
         """Objects of all events of a table product, event after event."""
         untouched = not any(name in event.changed for event in self.events)
-        if untouched and name in self.file.products and len(self):
+        if untouched and name in self._own and len(self):
             rows: Table = self.stored(name).rows
             return rows
         return super().table(name)
@@ -183,6 +184,7 @@ class EventFile:
             self._file.close()
             raise
         self.products: h5py.Group = self._file["products"]
+        self._own = tuple(name for name in self.products if name in PRODUCTS)
         self._length = len(self._file["events"])
 
     def _check(self, allow_incomplete: bool) -> None:
@@ -216,7 +218,7 @@ class EventFile:
         """Steps that were run on the events, over all stages."""
         return tuple(yaml.safe_load(self.attribute("post_processors", "[]")) or ())
 
-    @property
+    @cached_property
     def parent_entries(self) -> NDArray[np.int64]:
         """(n,) entry of the parent file which each event continues."""
         entries: NDArray[np.int64] = self._file["parent_entry"][:]
@@ -251,14 +253,13 @@ class EventFile:
 
     def own_names(self) -> tuple[str, ...]:
         """Products which this file itself holds."""
-        return tuple(self.products)
+        return self._own
 
     def names(self) -> tuple[str, ...]:
         """Products of the events, those of the files which this one continues included."""
-        names = [name for name in self.products if name in PRODUCTS]
-        if self.attribute("parent"):
-            names += [name for name in self.parent().names() if name not in names]
-        return tuple(names)
+        if not self.attribute("parent"):
+            return self._own
+        return tuple(dict.fromkeys([*self._own, *self.parent().names()]))
 
     def failures(self) -> list[Failure]:
         """Events which the stage skipped."""

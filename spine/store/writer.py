@@ -148,7 +148,7 @@ class EventWriter:
     def select(self, keys: Sequence[str]) -> None:
         """Choose the products to store, before the first event is appended."""
         self.keys = tuple(dict.fromkeys(keys))
-        for name in self.keys:
+        for name in self.keys or ():
             create_product(self._products, product(name))
 
     def append(self, events: Sequence[Event]) -> None:
@@ -169,12 +169,12 @@ class EventWriter:
         if self.keys is None:
             self.select(events[0].changed)
         for event in events:
-            missing = [key for key in self.keys if key not in event]
+            missing = [key for key in self.keys or () if key not in event]
             if missing:
                 raise DataError(
                     f"the event lacks the product {missing[0]!r} which other events have", where=event.label
                 )
-        for name in self.keys:
+        for name in self.keys or ():
             append_product(self._products, name, events)
         self._entries += [event.entry for event in events]
 
