@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from spine.config.model import Config
@@ -62,8 +61,10 @@ def run(inputs: ReportInputs, output: Path, config: Config) -> StageReport:
     progress = Progress("report", 0)
     block = config.report
     options = ReportOptions(title=block.title, events=block.events, max_points=block.max_points)
+    shown = write_display(inputs.files, output / "events.html", options)
+    options = replace(options, shown=shown, display="events.html")
     outputs = ReportOutputs(html=output / "report.html", metrics=output / "metrics.json")
-    write_display(inputs.files, output / "events.html", options)
     metrics = write_report(inputs.tables, outputs, options, inputs.benchmarks, _provenance(inputs.files))
-    progress.advance(int(json.loads(json.dumps(metrics)).get("counts", {}).get("events", 0)))
+    counts = metrics["counts"]
+    progress.advance(int(counts["events"] or 0) if isinstance(counts, dict) else 0)
     return progress.finish(output / "report.html")
