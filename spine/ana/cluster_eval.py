@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, model_validator
 
+from spine.ana.clouds import lists_in_block, sizes_of
 from spine.ana.objects import (
     OBJECT_PRODUCTS,
     ObjectKind,
@@ -22,7 +23,6 @@ from spine.ana.objects import (
     objects_of,
 )
 from spine.ana.tables import EVENT_ROW
-from spine.errors import DataError
 from spine.ops import metrics
 from spine.schema import Block, Event, Ragged, Shape, Tensor, offsets_of
 from spine.steps import Columns, StepConfig, step
@@ -194,10 +194,10 @@ def _per_event(mask: BoolArray, bounds: IntArray) -> IntArray:
 
 def _partitions(block: Block, cfg: ClusterEvalConfig, level: str) -> tuple[Partition, Partition, IntArray]:
     if cfg.use_objects:
-        sizes = np.array([len(event["points"]) for event in block], dtype=np.int64)
+        sizes = sizes_of(block, "points")
         truth, reco = (_of_objects(block, f"{side}_{level}s", sizes, cfg) for side in ("truth", "reco"))
     else:
-        sizes = np.array([len(event[cfg.label_key]) for event in block], dtype=np.int64)
+        sizes = sizes_of(block, cfg.label_key)
         truth, reco = _of_labels(block, cfg, level), _of_clusters(block, cfg, level, sizes)
     if cfg.time_window is not None:
         truth = _in_time(block, cfg, level, truth, sizes)
@@ -209,21 +209,13 @@ def _of_objects(block: Block, name: str, sizes: IntArray, cfg: ClusterEvalConfig
     objects, events = objects_of(block, name), event_rows_of(block, name)
     mode = cfg.truth_index_mode if name.startswith("truth") else "index"
     rows: Ragged = objects[mode]
-    points = _in_block(rows, events, sizes, name)
+    points = lists_in_block(rows, events, sizes, name).values
     labels = np.full(sizes.sum(), -1, dtype=np.int64)
     shapes = np.full(sizes.sum(), Shape.LOWE, dtype=np.int64)
     labels[points] = rows.rows
     if "shape" in objects.record.columns:
         shapes[points] = objects["shape"][rows.rows]
     return Partition(labels, shapes, np.bincount(events, minlength=len(block)))
-
-
-def _in_block(rows: Ragged, events: IntArray, sizes: IntArray, name: str) -> IntArray:
-    """Points of lists as rows of the points of all events."""
-    owners = events[rows.rows]
-    if len(rows.values) and (rows.values.min() < 0 or (rows.values >= sizes[owners]).any()):
-        raise DataError(f"{name!r} has points which the image does not have", mend="check truth_index_mode")
-    return rows.values + offsets_of(sizes)[:-1][owners]
 
 
 def _of_labels(block: Block, cfg: ClusterEvalConfig, level: str) -> Partition:
@@ -275,7 +267,7 @@ def _in_time(block: Block, cfg: ClusterEvalConfig, level: str, truth: Partition,
     timely = inside(creation_times(block, kind), cfg.time_window)
     rows: Ragged = objects_of(block, name)[cfg.truth_index_mode][timely]
     kept = np.zeros(len(truth.labels), dtype=np.bool_)
-    kept[_in_block(rows, event_rows_of(block, name)[timely], sizes, name)] = True
+    kept[lists_in_block(rows, event_rows_of(block, name)[timely], sizes, name).values] = True
     labels = np.where(kept, truth.labels, -1)
     return Partition(labels, truth.shapes, np.array(list(_distinct(labels, offsets_of(sizes))), dtype=np.int64))
 

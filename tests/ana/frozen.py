@@ -125,7 +125,9 @@ def read(text: str) -> pd.DataFrame:
     return pd.read_csv(io.StringIO(text), keep_default_na=False, na_values=["nan", "None", ""])
 
 
-def same_as_peer(block: Block, columns: Columns, name: str, minus_one_is_none: tuple[str, ...] = ()) -> None:
+def same_as_peer(
+    block: Block, columns: Columns, name: str, minus_one_is_none: tuple[str, ...] = (), atol: float = 2e-5
+) -> None:
     """Check that the CSV text of a table parses to what the peer wrote: columns, order, values.
 
     Columns that hold -1 where the peer writes None are named. The peer's electron is 0.511998 MeV heavy,
@@ -147,6 +149,6 @@ def same_as_peer(block: Block, columns: Columns, name: str, minus_one_is_none: t
             mine = mine.astype(np.float64)
             light = "_momentum_" in column or column.endswith("_p")
             rtol = 1e-3 if light else 1e-4
-            np.testing.assert_allclose(mine, theirs, rtol=rtol, atol=2e-5, equal_nan=True, err_msg=column)
+            np.testing.assert_allclose(mine, theirs, rtol=rtol, atol=atol, equal_nan=True, err_msg=column)
         else:
             assert [str(x) for x in mine] == [str(x) for x in theirs], column
