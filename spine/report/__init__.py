@@ -1,0 +1,9 @@
+"""The report of a run: one page of figures and numbers, and a page that shows events."""
+
+from __future__ import annotations
+
+from spine.report.display import write_display
+from spine.report.options import ReportOptions, ReportOutputs
+from spine.report.page import write_report
+
+__all__ = ["ReportOptions", "ReportOutputs", "write_display", "write_report"]
