@@ -162,6 +162,7 @@ GOOD: tuple[dict[str, Any], ...] = (
     {"ana": {"save": {"obj_type": ["particle", "interaction"], "match_mode": None}, "segment_eval": False}},
     {"ana": {"mine": {"provider": "save", "config": {"obj_type": "particle"}}}},
     {"ana": {"stages": [{"name": "save", "config": {"obj_type": "particle"}}, {"provider": "event_summary"}]}},
+    {"post": {"calo_ke": {"scaling": "1/0.83"}, "direction": {"obj_type": "fragment"}}},
     {"io": {"loader": {"dataset": {"schema": {"data": {"provider": "sparse3d", "sparse_event": "sparse3d_x"}}}}}},
 )
 BAD: tuple[dict[str, Any], ...] = (
@@ -172,6 +173,8 @@ BAD: tuple[dict[str, Any], ...] = (
     {"sim": {"files": -1}},
     {"sim": {"image": {"voxel": 0.3}}},
     {"build": {"mode": "none"}},
+    {"post": {"calo_ke": {"scaling": [1, 2]}}},
+    {"post": {"containment": {}}},
     {"ana": {"save": {"obj_types": "particle"}}},
     {"ana": {"save": {"obj_type": "particle", "match_mode": "some"}}},
     {"ana": {"safe": {}}},

@@ -37,8 +37,8 @@ class TypeSchema(GenerateJsonSchema):
         return found
 
     def function_before_schema(self, schema: core_schema.BeforeValidatorFunctionSchema) -> JsonSchemaValue:
-        """Lists that are made of a single value, alone or as values of a mapping, accept it as well."""
-        return _or_single(super().function_before_schema(schema))
+        """A value that is read before its type is checked; see `_loose`."""
+        return _loose(super().function_before_schema(schema))
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
         """A default, unless JSON has no such number."""
@@ -49,10 +49,15 @@ class TypeSchema(GenerateJsonSchema):
         return found
 
 
-def _or_single(schema: JsonSchemaValue) -> JsonSchemaValue:
+def _loose(schema: JsonSchemaValue) -> JsonSchemaValue:
+    """What such a value may be besides: one item for a list, one value for a mapping, text for a number or a name."""
+    nested = schema.get("additionalProperties")
     if schema.get("type") == "array" and "items" in schema:
         return {"anyOf": [schema, schema["items"]]}
-    nested = schema.get("additionalProperties")
     if schema.get("type") == "object" and isinstance(nested, dict):
-        return {**schema, "additionalProperties": _or_single(nested)}
+        if nested.get("type") == "array":
+            return {**schema, "additionalProperties": _loose(nested)}
+        return {"anyOf": [schema, nested]}
+    if schema.get("type") in ("number", "integer") or "$ref" in schema:
+        return {"anyOf": [schema, {"type": "string"}]}
     return schema
