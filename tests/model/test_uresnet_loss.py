@@ -25,7 +25,8 @@ def labels() -> Tensor:
 
 def negative_log_likelihood(logits: Tensor, labels: Tensor) -> NDArray[np.float64]:
     chances: NDArray[np.float64] = log_softmax(logits.numpy(), 1)
-    return -chances[np.arange(len(labels)), labels.numpy()]
+    chosen: NDArray[np.float64] = -chances[np.arange(len(labels)), labels.numpy()]
+    return chosen
 
 
 def test_plain_loss_is_the_mean_cross_entropy(logits: Tensor, labels: Tensor) -> None:

@@ -112,6 +112,7 @@ def _checked(name: str) -> str:
 def _fastest(device: str, dtype: torch.dtype) -> str:
     if device == "cpu" and dtype in (torch.float32, torch.float64):
         return "numba"
-    if device == "cuda" and importlib.util.find_spec("triton") is not None:
+    half = (torch.float32, torch.float16, torch.bfloat16)
+    if device == "cuda" and dtype in half and importlib.util.find_spec("triton") is not None:
         return "triton"
     return "torch"
