@@ -158,8 +158,8 @@ def contained_by_source(
     if allow_multi_module:
         return inside
     modules = np.asarray(sources[:, 0], dtype=np.int64)
-    single = segment_max(modules, offsets) == -segment_max(-modules, offsets, fill=1)
-    return np.logical_and(inside, single)
+    single: BoolArray = segment_max(modules, offsets) == -segment_max(-modules, offsets, fill=1)
+    return np.asarray(inside & single, dtype=np.bool_)
 
 
 def _inside(volumes: Volumes, boxes: FloatArray, points: RealArray, offsets: NumberArray) -> BoolArray:
