@@ -1,9 +1,9 @@
 """Detector files in, analysis tables and a report out.
 
-    snakemake --cores 8                                    # config/config.yaml
-    snakemake --cores 8 --config input="data/*.root"       # other inputs
-    snakemake --cores 8 --configfile my.yaml               # values laid over config/config.yaml
-    snakemake -s PATH/Snakefile --directory my_run ...     # run anywhere; ./config.yaml is laid over, too
+snakemake --cores 8                                    # config/config.yaml
+snakemake --cores 8 --config input="data/*.root"       # other inputs
+snakemake --cores 8 --configfile my.yaml               # values laid over config/config.yaml
+snakemake -s PATH/Snakefile --directory my_run ...     # run anywhere; ./config.yaml is laid over, too
 """
 
 from pathlib import Path

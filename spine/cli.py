@@ -125,7 +125,7 @@ def merge(
 def report(
     tables: Annotated[Path, typer.Argument(help="Directory of the merged tables.")],
     output: OutputOption,
-    files: Annotated[list[Path] | None, typer.Option("--file", help="Output of post, for the displays.")] = None,
+    files: Annotated[list[Path] | None, typer.Argument(help="Outputs of post, for the displays.")] = None,
     benchmarks: Annotated[Path | None, typer.Option(help="Directory with time and memory of each job.")] = None,
     config: ConfigOption = "config/config.yaml",
     overrides: SetOption = "",

@@ -1,5 +1,7 @@
 """Configuration, inputs and what every rule has: the slice of the configuration and the code of its stage."""
 
+import os
+import shlex
 import sys
 
 from snakemake.settings.types import DeploymentMethod
@@ -41,18 +43,24 @@ if not INPUTS:
 
 CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
 PYTHON = "python" if CONDA else sys.executable
+ON_PATH = [
+    place for place in os.environ.get("PYTHONPATH", "").split(os.pathsep) if place
+]
+PYTHONPATH = os.pathsep.join(dict.fromkeys([str(workflow.basedir), *ON_PATH]))
 
-# `spine` in a rule is the package beside this workflow, in the interpreter of the rule's environment.
+# `spine` in a rule is the package beside this workflow, in the interpreter of the rule's environment. A prefix of ours
+# replaces the one that makes a failing command of a pipe count.
 shell.prefix(
-    f'export PYTHONPATH="{workflow.basedir}${{PYTHONPATH:+:$PYTHONPATH}}"; '
-    f"export OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1; "
-    f'spine() {{ "{PYTHON}" -m spine "$@"; }}; '
+    f"set -euo pipefail; export PYTHONPATH={shlex.quote(PYTHONPATH)} OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1; "
+    f'spine() ( exec {shlex.quote(PYTHON)} -m spine "$@" ); '
 )
 
 
 onstart:
     Path("results").mkdir(exist_ok=True)
-    Path("results/inputs.txt").write_text("".join(f"results/ana/{stem}\n" for stem in INPUTS))
+    Path("results/inputs.txt").write_text(
+        "".join(f"results/ana/{stem}\n" for stem in INPUTS)
+    )
 
 
 wildcard_constraints:

@@ -6,13 +6,9 @@ rule report:
         tables=rules.merge.output,
         files=expand("results/post/{stem}.h5", stem=list(INPUTS)[:4]),
     output:
-        report(
-            "results/report.html", category="Report", caption="../report/report.rst"
-        ),
+        report("results/report.html", category="Report", caption="../report/report.rst"),
         "results/metrics.json",
-        report(
-            "results/events.html", category="Report", caption="../report/events.rst"
-        ),
+        report("results/events.html", category="Report", caption="../report/events.rst"),
     log:
         "logs/report.log",
     benchmark:
@@ -23,5 +19,5 @@ rule report:
     params:
         **stage("report"),
     shell:
-        "spine report results/tables --file {input.files:q} --benchmarks benchmarks-run --output results "
+        "spine report results/tables {input.files:q} --benchmarks benchmarks-run --output results "
         "--config {params.config:q} 2>&1 | tee {log:q}"
