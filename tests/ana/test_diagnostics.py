@@ -225,7 +225,7 @@ def test_scattering_of_a_bent_line() -> None:
     cfg = CalibMcsConfig(min_ke=100, segment_length=(10.0,), segment_method="step", run_mode="reco")
     table = calib_mcs(Block([event]), cfg)["calib_mcs_reco_mcs_sl10.0"]
     assert table["ke"].tolist() == [500.0] * len(table["angle"])
-    assert table["angle_xy"].sum() == pytest.approx(0.2, abs=1e-3)
+    assert table["angle_xy"].sum() == pytest.approx(0.2, abs=0.01)
     np.testing.assert_allclose(table["angle"], np.abs(table["angle_xy"]), atol=1e-5)
     assert (
         len(calib_mcs(Block([event]), cfg.model_copy(update={"min_ke": 501}))["calib_mcs_reco_mcs_sl10.0"]["ke"]) == 0
