@@ -103,6 +103,18 @@ def summarise_interactions(interactions: Table, particles: Table) -> None:
     interactions["is_crt_matched"] = np.bincount(owner[matched], minlength=len(members)) > 0
     for name in LISTS:
         interactions[name] = gather(particles[name], members)
+    if "time" in interactions.record.columns:
+        interactions["time"] = _times(interactions["t"], particles["t"][rows], owner)
+
+
+def _times(
+    neutrino: NDArray[np.float64], particle: NDArray[np.float64], owner: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """(n,) time of the neutrino in ns, that of the earliest particle where there is none."""
+    earliest = np.full(len(neutrino), np.inf)
+    known = np.isfinite(particle)
+    np.minimum.at(earliest, owner[known], particle[known])
+    return np.where(np.isfinite(neutrino), neutrino, np.where(np.isfinite(earliest), earliest, np.nan))
 
 
 def _counts(owner: NDArray[np.int64], pid: NDArray[np.int64], count: int) -> NDArray[np.int64]:

@@ -141,10 +141,15 @@ def _checked_build(tree: dict[str, Any], problems: list[Problem]) -> dict[str, A
     return options.model_dump(mode="json", by_alias=True) if options is not None else tree
 
 
+SHARED = {"seed": "set base.seed instead", "n_events": "set sim.events_per_file and sim.files instead"}
+"""Options of the generator that the workflow decides about."""
+
+
 def _checked_sim(block: SimulateBlock, problems: list[Problem]) -> SimulateBlock:
     extra = dict(block.model_extra or {})
+    problems += [Problem(("sim", key), f"unknown key; {mend}") for key, mend in SHARED.items() if key in extra]
     options = _validated(_section("spine.sim.config", "SimulationConfig"), extra, ("sim",), problems)
-    filled = options.model_dump(mode="json", by_alias=True) if options is not None else extra
+    filled = options.model_dump(mode="json", by_alias=True, exclude=set(SHARED)) if options is not None else extra
     return SimulateBlock.model_validate({"files": block.files, "events_per_file": block.events_per_file, **filled})
 
 

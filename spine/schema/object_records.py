@@ -241,7 +241,7 @@ class TruthInteraction(Neutrino, InteractionColumns, Built, TrueSide):
     nu_id = col("Neutrino number, -1 for none", "i8")
     reco_vertex = point("Vertex found from true particles")
     reco_dir = vector("Direction of the charge seen from the vertex")
-    time = derived(col("Interaction time", unit="ns"), of=lambda t: t["t"])
+    time = derived(col("Time of the neutrino, or else of the earliest particle", unit="ns"))
 
 
 OBJECT_RECORDS = {

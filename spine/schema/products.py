@@ -140,7 +140,7 @@ def _inference_products() -> list[Product]:
             _array(f"{level}_node_orient_pred", f"Scores of right and swapped orientation of each {level}", width=2),
             _array(f"{level}_edge_index", f"Pairs of {level}s that the graph joins", "i8", width=2),
             _array(f"{level}_edge_pred", f"Scores of unjoined and joined for each pair of {level}s", width=2),
-            _array(f"{level}_primaries", f"1 for the first fragment of each {level}", "i8"),
+            _array(f"{level}_primaries", f"1 for each {level} that is the first of its group", "i8"),
         ]  # fmt: skip
     return products
 
@@ -151,12 +151,12 @@ def _built_products() -> list[Product]:
         ("", "image"),
         ("_label", "labelled image"),
         ("_adapt", "adapted image"),
-        ("_g4", "true depositions"),
+        ("_g4", "image of true depositions"),
     ):
         products += [
             _array(f"points{tag}", f"Points of the {what} in cm", width=3),
-            _array(f"depositions{tag}", f"Depositions of the {what} in MeV"),
-            _array(f"depositions_q{tag}", f"Uncalibrated depositions of the {what}"),
+            _array(f"depositions{tag}", f"Deposition of each point of the {what} in MeV"),
+            _array(f"depositions_q{tag}", f"Uncalibrated deposition of each point of the {what}"),
             _array(f"sources{tag}", f"Module and TPC of each point of the {what}", "i8", width=2),
         ]  # fmt: skip
     products += [

@@ -32,8 +32,9 @@ def run(number: int, output: Path, config: Config) -> StageReport:
     StageReport
         Events written.
     """
-    sim = SimulationConfig.model_validate({**(config.sim.model_extra or {})})
     count = config.sim.events_per_file
+    options = {**(config.sim.model_extra or {}), "seed": config.base.seed, "n_events": (number + 1) * count}
+    sim = SimulationConfig.model_validate(options)
     progress = Progress("simulate", count)
     info = FileInfo(
         "simulate", stage_slice(config, "simulate"), stage_code(config, "simulate"), steps=("simulate",), seed=sim.seed

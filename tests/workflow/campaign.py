@@ -13,11 +13,11 @@ ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "workflow", "config", "envs", "spine", "README.md")
 
 CONFIG = """\
-sim: {files: 1, events_per_file: 2, bomb: {count: [1, 2]}, cosmics: null}
+sim: {files: 1, events_per_file: 2, bomb: {multiplicity: [1, 2]}, cosmics: null}
 post:
   direction: {optimize: false}
 ana:
-  save: {particle: true, interaction: false, fragment: false}
+  save: {obj_type: [particle]}
   mine: {provider: mine.py}
 """
 
