@@ -107,12 +107,12 @@ def _segment_counts(columns: Columns, classes: int) -> NDArray[np.int64]:
 def segmentation(tables: Tables, options: ReportOptions) -> Section:
     """Semantic classes of voxels."""
     title, text = "Semantic segmentation", "Class of each voxel, found against true."
-    names = [name for name in tables.header(SEGMENTS) if name.startswith("count_")]
-    classes = min(round(np.sqrt(len(names))), len(SHAPES))
+    classes = sum(f"count_{i}{i}" in tables.header(SEGMENTS) for i in range(len(SHAPES)))
+    names = [f"count_{i}{j}" for i in range(classes) for j in range(classes)]
     columns = tables.numbers(SEGMENTS, names)
     if columns is None or not names:
-        why = "not written" if columns is None else "without rows"
-        return Section("segmentation", title, text, missing=(f"The table {SEGMENTS} was {why}.",))
+        why = "was not written" if columns is None else "has no rows"
+        return Section("segmentation", title, text, missing=(f"The table {SEGMENTS} {why}.",))
     labels = tuple(SHAPES.values())[:classes]
     confusion = Confusion(_segment_counts(columns, classes), labels, labels, "voxels")
     events = len(columns[names[0]])

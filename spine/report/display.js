@@ -5,11 +5,10 @@ const settings = JSON.parse($("settings").textContent);
 const canvas = $("canvas"), NONE = 65535, GREY = [110, 120, 133];
 const view = { yaw: 0.6, pitch: 0.35, distance: 1, center: [0, 0, 0] };
 const state = { event: null, number: null, hover: null };
-const layers = {}; // side -> {points, lines, marks}
+const layers = {}; // side -> {points, lines, ends, marks}
 const gl = canvas.getContext("webgl", { preserveDrawingBuffer: true });
 const say = (text) => Object.assign($("message"), { hidden: !text, textContent: text });
 
-// ---- reading ----
 async function inflate(text) {
   const bytes = Uint8Array.from(atob(text.trim()), (c) => c.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
@@ -143,12 +142,14 @@ function draw() {
     const layer = layers[pane.name], voxel = state.event.voxel * 1.4 * Math.min(box[2], box[3]);
     drawLayer(layer.lines, gl.LINES, 1, 1);
     drawLayer(layer.points, gl.POINTS, voxel, 2.4);
-    gl.clear(gl.DEPTH_BUFFER_BIT); // marks stand in front
-    drawLayer(layer.marks, gl.POINTS, voxel * 2, 8);
+    for (const [marks, least] of [[layer.ends, 4.5], [layer.marks, 8]]) {
+      gl.clear(gl.DEPTH_BUFFER_BIT); // marks stand in front
+      drawLayer(marks, gl.POINTS, voxel, least);
+    }
   }
 }
 function overlay(name) { // lines and marks of a side, as switched on
-  const { frame, sides, lower, upper } = state.event, side = sides[name], p = side.particles, lines = [], marks = [];
+  const { frame, sides, lower, upper } = state.event, side = sides[name], p = side.particles, lines = [], ends = [], marks = [];
   const mode = $("color").value, reach = 0.06 * Math.hypot(...sum(upper, lower, -1));
   const add = (list, places, color) => places.forEach((place) => place.includes(null) || list.push([place, color]));
   if ($("frame").checked) add(lines, frame, [74, 88, 104]);
@@ -156,15 +157,14 @@ function overlay(name) { // lines and marks of a side, as switched on
   side.ids.forEach((_, row) => {
     const color = mode === "charge" ? [255, 255, 255] : particleColor(side, row, mode), start = p.start[row], dir = p.dir[row];
     if ($("directions").checked && ![...start, ...dir].includes(null)) add(lines, [start, sum(start, dir, reach)], color);
-    if ($("ends").checked) { add(marks, [start], [255, 255, 255]); add(marks, [p.end[row]], [150, 160, 172]); }
+    if ($("ends").checked) { add(ends, [start], [255, 255, 255]); add(ends, [p.end[row]], [150, 160, 172]); }
   });
   if ($("vertices").checked) add(marks, side.interactions.vertex || [], [255, 64, 64]);
-  for (const [key, list] of [["lines", lines], ["marks", marks]]) {
+  for (const [key, list] of Object.entries({ lines, ends, marks })) {
     upload(layers[name][key], new Float32Array(list.flatMap((v) => v[0])), new Uint8Array(list.flatMap((v) => [...v[1], 255])));
   }
 }
 
-// ---- page ----
 const text = (value) => String(value).replace(/[&<>]/g, (c) => `&#${c.charCodeAt(0)};`);
 const swatch = (color, label) => `<div><i style="background:rgb(${color.map(Math.round)})"></i>${text(label)}</div>`;
 function legend() {
@@ -214,7 +214,7 @@ async function show(number) {
   event.voxel = Math.max(...event.step, ...sum(event.upper, event.lower, -1).map((size) => size / 5000));
   Object.assign(state, { event, hover: null });
   for (const [name, side] of Object.entries(event.sides)) {
-    layers[name] ??= { points: {}, lines: {}, marks: {} };
+    layers[name] ??= { points: {}, lines: {}, ends: {}, marks: {} };
     if (gl) upload(layers[name].points, side.points, null);
   }
   $("event").value = number;
@@ -244,14 +244,14 @@ function pick(x, y) { // side and point under the pointer
 function card(h) {
   const side = state.event.sides[h.side], p = side.particles, r = h.row, [low, high] = state.event.charge;
   const charge = ["charge", `${(low * (high / low) ** (side.charge[h.point] / 255)).toPrecision(2)} MeV`];
-  const number = (v, unit) => v === null || v === undefined ? "–" : `${v} ${unit}`;
+  const number = (v, unit = "") => v == null ? "–" : `${+v.toPrecision(3)} ${unit}`.trim();
   const lines = r === NONE ? [["point", "in no particle"], ["class", settings.shape.names[side.shape[h.point]] ?? "–"]] : [
     ["particle", `${p.id[r]}${p.is_primary[r] ? ", primary" : ""}`], ["class", settings.shape.names[p.shape[r]] ?? "–"],
-    ["species", (settings.pid.names[p.pid[r]] ?? "–") + (p.score ? ` (score ${number(p.score[r], "")})` : "")],
+    ["species", (settings.pid.names[p.pid[r]] ?? "–") + (p.score ? ` (score ${number(p.score[r])})` : "")],
     ["kinetic energy", number(p.ke[r], "MeV")], ["length", number(p.length[r], "cm")],
     ["points", `${p.size[r]}${p.is_contained[r] ? ", contained" : ""}`],
     ["interaction", p.interaction_id[r] < 0 ? "–" : p.interaction_id[r]],
-    ["match", p.match[r] < 0 ? "none" : `${p.match[r]}, overlap ${number(p.overlap[r], "")}`]];
+    ["match", p.match[r] < 0 ? "none" : `${p.match[r]}, overlap ${number(p.overlap[r])}`]];
   return `<table>${[...lines, charge].map(([k, v]) => `<tr><td>${k}</td><td>${text(v)}</td></tr>`).join("")}</table>`;
 }
 function hover(e) {

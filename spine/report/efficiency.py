@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 from spine.report import figures
 from spine.report.content import Figure, Section
 from spine.report.options import ReportOptions
-from spine.report.pairs import RECO_PARTICLES, TRUTH_INTERACTIONS, TRUTH_PARTICLES, lacks_matches, true_energy
+from spine.report.pairs import (
+    RECO_PARTICLES,
+    TRUTH_INTERACTIONS,
+    TRUTH_PARTICLES,
+    first_matched,
+    lacks_matches,
+    true_energy,
+)
 from spine.report.species import CLUSTERED
 from spine.report.statistics import Metric, clopper_pearson, fraction, in_bins
 from spine.report.tables import Tables, csv_of_parts
@@ -54,6 +61,9 @@ class Variable:
         """Label of the axis."""
         return f"{self.label} [{self.unit}]" if self.unit else self.label
 
+
+ANGLES = ("truth_start_dir_z", "truth_reco_start_dir_z", "truth_cos")
+"""Columns with the cosine of the true direction to z, the better ones first."""
 
 ALL = tuple(int(shape) for shape in CLUSTERED)
 TRACKS = (1,)
@@ -129,37 +139,27 @@ def efficiency(tables: Tables, options: ReportOptions) -> Section:
     """Share of true objects that were found."""
     title = "Efficiency"
     text = f"Share of true objects whose best match overlaps by at least {options.min_overlap:g}."
-    names = [
-        "truth_shape",
-        "truth_ke",
-        "truth_energy_deposit",
-        "truth_length",
-        "truth_start_dir_z",
-        "truth_reco_start_dir_z",
-    ]
-    columns = tables.numbers(TRUTH_PARTICLES, [*names, "match_overlap"])
-    missing = lacks_matches(tables, TRUTH_PARTICLES, columns)
+    table = first_matched(tables, TRUTH_PARTICLES, "efficiency_particle")
+    names = ["truth_shape", "truth_ke", "truth_energy_deposit", "truth_length", *ANGLES]
+    columns = tables.numbers(table, [*names, "match_overlap"])
+    missing = lacks_matches(tables, table, columns)
     if columns is None or missing:
         return Section("efficiency", title, text, missing=(missing,))
     energy, label = true_energy(columns)
     passed = columns["match_overlap"] >= options.min_overlap
-    angle = np.where(
-        np.isfinite(columns["truth_start_dir_z"]), columns["truth_start_dir_z"], columns["truth_reco_start_dir_z"]
-    )
-    drawn = {
-        "shape": columns["truth_shape"],
-        "energy": columns[energy],
-        "length": columns["truth_length"],
-        "angle": angle,
-    }
+    angle = columns[ANGLES[0]]
+    for name in ANGLES[1:]:
+        angle = np.where(np.isfinite(angle), angle, columns[name])
+    drawn = {"shape": columns["truth_shape"], "energy": columns[energy], "length": columns["truth_length"]}
     metrics = _by_class("efficiency", columns["truth_shape"], passed) | _interactions(tables, options)
-    shown = _figure("efficiency", "efficiency", drawn, passed, _variables(label))
+    shown = _figure("efficiency", "efficiency", {**drawn, "angle": angle}, passed, _variables(label))
     return Section("efficiency", title, text, metrics, (shown,))
 
 
 def _interactions(tables: Tables, options: ReportOptions) -> dict[str, Metric]:
-    columns = tables.numbers(TRUTH_INTERACTIONS, ["match_overlap"])
-    if columns is None or lacks_matches(tables, TRUTH_INTERACTIONS, columns):
+    table = first_matched(tables, TRUTH_INTERACTIONS, "efficiency_interaction")
+    columns = tables.numbers(table, ["match_overlap"])
+    if columns is None or lacks_matches(tables, table, columns):
         return {}
     return {"interactions": fraction("efficiency, interactions", columns["match_overlap"] >= options.min_overlap)}
 

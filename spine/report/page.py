@@ -12,6 +12,7 @@ import numpy as np
 
 from spine.report.clustering import clustering
 from spine.report.comparison import comparison
+from spine.report.composition import composition
 from spine.report.confusion import segmentation, species
 from spine.report.content import Json, Section
 from spine.report.counts import counts, failures
@@ -26,7 +27,7 @@ from spine.store.atomic import atomic_file
 
 __all__ = ["packaged", "rendered", "write_report"]
 
-PARTS = (segmentation, species, clustering, efficiency, purity, vertices, points, energy, failures)
+PARTS = (composition, segmentation, species, clustering, efficiency, purity, vertices, points, energy, failures)
 
 LONG = 100
 """Characters from which an entry of the provenance is folded behind its hash."""

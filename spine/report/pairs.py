@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from spine.report.tables import Columns, Tables
 
-__all__ = ["RECO_PARTICLES", "TRUTH_INTERACTIONS", "TRUTH_PARTICLES", "lacks_matches", "true_energy"]
+__all__ = ["RECO_PARTICLES", "TRUTH_INTERACTIONS", "TRUTH_PARTICLES", "first_matched", "lacks_matches", "true_energy"]
 
 RECO_PARTICLES = "save_reco_particles"
 TRUTH_PARTICLES = "save_truth_particles"
@@ -25,6 +25,11 @@ def lacks_matches(tables: Tables, table: str, columns: Columns | None) -> str:
         empty = not len(next(iter(columns.values())))
         return f"The table {table} has no rows." if empty else f"The table {table} was written without matches."
     return ""
+
+
+def first_matched(tables: Tables, *names: str) -> str:
+    """The first of some tables that was written with matches; the first of all when none was."""
+    return next((name for name in names if "match_overlap" in tables.header(name)), names[0])
 
 
 def true_energy(columns: Columns) -> tuple[str, str]:
