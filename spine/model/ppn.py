@@ -37,19 +37,12 @@ class ProposalTask:
 
     Parameters
     ----------
-    name : str
-        Name of its layers in a checkpoint: ``ppn_masks`` or ``vertex_pred``.
-    threshold : float
-        Probability above which a voxel is near a point.
-    propagate_all : bool
-        Let all features pass, whatever their probability.
-    binary : bool
-        Let features pass or not, instead of scaling them with the probability.
+    name : Name of its layers in a checkpoint: ``ppn_masks`` or ``vertex_pred``
+    threshold : Probability above which a voxel is near a point
+    propagate_all : Let all features pass, whatever their probability
+    binary : Let features pass or not, instead of scaling them with the probability
 
-    Raises
-    ------
-    ConfigError
-        When the threshold is no probability.
+    Raises ConfigError when the threshold is no probability.
     """
 
     name: str = "ppn_masks"
@@ -64,15 +57,7 @@ class ProposalTask:
 
 @dataclass(frozen=True)
 class Proposals:
-    """Which voxels are near a point, coarse to fine.
-
-    Parameters
-    ----------
-    logits : list of SparseTensor
-        (N, 2) logits of every resolution.
-    threshold : float
-        Probability above which a voxel counts.
-    """
+    """Which voxels are near a point, coarse to fine."""
 
     logits: list[SparseTensor]
     threshold: float
@@ -89,14 +74,10 @@ class PointOutput:
 
     Parameters
     ----------
-    points : SparseTensor
-        (N, D + T + 2): offset from the voxel centre in voxels, logits of the T types, logits of the last mask.
-    proposals : Proposals
-        Masks of all resolutions.
-    endpoints : SparseTensor, optional
-        (N, 2) logits of start and end of a track.
-    vertices : PointOutput, optional
-        Interaction vertices, where the decoder is shared with that task.
+    points : (N, D + T + 2): offset from the voxel centre in voxels, logits of the T types, logits of the last mask
+    proposals : Masks of all resolutions
+    endpoints : (N, 2) logits of start and end of a track (optional)
+    vertices : Interaction vertices, where the decoder is shared with that task (optional)
     """
 
     points: SparseTensor
@@ -120,17 +101,11 @@ class PointProposalDecoder(nn.Module):
 
     Parameters
     ----------
-    shape : UResNetShape
-        Size of the U-ResNet beside it.
-    style : LayerStyle
-        How layers are made.
-    tasks : sequence of ProposalTask
-        Kinds of points, one set of mask layers each; features pass where any of them wants them.
+    shape : Size of the U-ResNet beside it
+    style : How layers are made
+    tasks : Kinds of points, one set of mask layers each; features pass where any of them wants them
 
-    Raises
-    ------
-    ConfigError
-        When the network has a single resolution or tasks share a name.
+    Raises ConfigError when the network has a single resolution or tasks share a name.
     """
 
     def __init__(self, shape: UResNetShape, style: LayerStyle, tasks: Sequence[ProposalTask]) -> None:
@@ -152,10 +127,8 @@ class PointProposalDecoder(nn.Module):
 
         Parameters
         ----------
-        maps : FeatureMaps
-            Features of the U-ResNet.
-        keep : SparseTensor, optional
-            (N, 1) one for each input voxel that is no ghost, zero for the others.
+        maps : Features of the U-ResNet
+        keep : (N, 1) one for each input voxel that is no ghost, zero for the others (optional)
 
         Returns
         -------
@@ -190,19 +163,14 @@ class PPN(PointProposalDecoder):
 
     Parameters
     ----------
-    shape : UResNetShape
-        Size of the U-ResNet beside it.
+    shape : Size of the U-ResNet beside it
     style : LayerStyle
         How the layers of the U-ResNet are made; SPINE's PPN takes only the activation from it, and always uses batch
         normalisation with torch's defaults and no bias.
-    num_classes : int
-        Number of types.
-    task : ProposalTask
-        Options of the masks.
-    classify_endpoints : bool
-        Whether to tell starts of tracks from ends.
-    vertex : ProposalTask, optional
-        Find interaction vertices too.
+    num_classes : Number of types
+    task : Options of the masks
+    classify_endpoints : Whether to tell starts of tracks from ends
+    vertex : Find interaction vertices too (optional)
     """
 
     def __init__(
@@ -237,17 +205,7 @@ class PPN(PointProposalDecoder):
 
 
 class VertexPPN(PointProposalDecoder):
-    """Interaction vertices on a decoder of their own.
-
-    Parameters
-    ----------
-    shape : UResNetShape
-        Size of the U-ResNet beside it.
-    style : LayerStyle
-        How layers are made.
-    threshold : float
-        Probability above which a voxel is near a vertex.
-    """
+    """Interaction vertices on a decoder of their own."""
 
     def __init__(self, shape: UResNetShape, style: LayerStyle, threshold: float = 0.5) -> None:
         super().__init__(shape, style, [ProposalTask("vertex_pred", threshold)])
@@ -263,17 +221,7 @@ class VertexPPN(PointProposalDecoder):
 
 @dataclass(frozen=True)
 class UResNetPPNOutput:
-    """Output of segmentation and point proposal.
-
-    Parameters
-    ----------
-    segmentation : Segmentation
-        Classes of the voxels.
-    ppn : PointOutput, optional
-        Starts and ends of particles.
-    vertex : PointOutput, optional
-        Interaction vertices.
-    """
+    """Output of segmentation and point proposal."""
 
     segmentation: Segmentation
     ppn: PointOutput | None = None
@@ -281,22 +229,7 @@ class UResNetPPNOutput:
 
 
 class UResNetPPN(nn.Module):
-    """Segmentation with point proposal.
-
-    Parameters
-    ----------
-    uresnet : UResNetSegmentation
-        Segmentation.
-    ppn : PPN, optional
-        Starts and ends of particles.
-    vertex : VertexPPN, optional
-        Interaction vertices on a decoder of their own.
-
-    Raises
-    ------
-    ConfigError
-        When there is no point proposal.
-    """
+    """Segmentation with point proposal. Raises ConfigError when there is no point proposal."""
 
     def __init__(self, uresnet: UResNetSegmentation, ppn: PPN | None = None, vertex: VertexPPN | None = None) -> None:
         super().__init__()
@@ -311,15 +244,10 @@ class UResNetPPN(nn.Module):
 
         Parameters
         ----------
-        tensor : SparseTensor
-            (N, num_input) image.
-        keep : SparseTensor, optional
-            (N, 1) one for voxels that are truly no ghosts, in place of the network's own ghost mask.
+        tensor : (N, num_input) image
+        keep : (N, 1) one for voxels that are truly no ghosts, in place of the network's own ghost mask (optional)
 
-        Returns
-        -------
-        UResNetPPNOutput
-            Logits and points.
+        Returns logits and points.
         """
         segmentation: Segmentation = self.uresnet(tensor)
         if segmentation.ghost is not None and keep is None:

@@ -30,14 +30,10 @@ class PointLabels:
 
     Parameters
     ----------
-    position : torch.Tensor
-        (P, D) position in voxels, where voxel i reaches from i to i + 1.
-    batch : torch.Tensor
-        (P,) int64 batch index.
-    shape : torch.Tensor
-        (P,) int64 type.
-    particle, endpoint : torch.Tensor, optional
-        (P,) int64 particle, and 0 for a start, 1 for an end.
+    position : (P, D) position in voxels, where voxel i reaches from i to i + 1
+    batch : (P,) int64 batch index
+    shape : (P,) int64 type
+    particle, endpoint : (P,) int64 particle, and 0 for a start, 1 for an end (optional)
     """
 
     position: Tensor
@@ -59,23 +55,14 @@ class PPNLossOptions:
 
     Parameters
     ----------
-    resolution : float
-        Voxels whose centre is nearer than this to a point are asked for it (voxels).
-    point_classes : tuple of int, optional
-        Only points of these types count.
-    balance_mask_loss, balance_type_loss : bool
-        Weight classes by their number.
-    mask_weighting_mode, type_weighting_mode : {"const", "log", "sqrt"}
-        How.
-    reg_loss_weight, type_loss_weight, mask_loss_weight, endpoint_loss_weight : float
-        Weights of the parts.
-    restrict_to_clusters : bool
-        A voxel is asked for the points of its own particle only.
+    resolution : Voxels whose centre is nearer than this to a point are asked for it (voxels)
+    point_classes : Only points of these types count (optional)
+    balance_mask_loss, balance_type_loss : Weight classes by their number
+    mask_weighting_mode, type_weighting_mode : {"const", "log", "sqrt"}: how
+    reg_loss_weight, type_loss_weight, mask_loss_weight, endpoint_loss_weight : Weights of the parts
+    restrict_to_clusters : A voxel is asked for the points of its own particle only
 
-    Raises
-    ------
-    ConfigError
-        When the resolution is not positive or a weight is negative.
+    Raises ConfigError when the resolution is not positive or a weight is negative.
     """
 
     resolution: float = 5.0
@@ -99,13 +86,7 @@ class PPNLossOptions:
 
 
 class PPNLoss(nn.Module):
-    """Loss of starts and ends of particles.
-
-    Parameters
-    ----------
-    options : PPNLossOptions
-        Options.
-    """
+    """Loss of starts and ends of particles."""
 
     def __init__(self, options: PPNLossOptions | None = None) -> None:
         super().__init__()
@@ -116,10 +97,8 @@ class PPNLoss(nn.Module):
 
         Parameters
         ----------
-        output : PointOutput
-            Output of the network.
-        labels : PointLabels
-            True points.
+        output : Output of the network
+        labels : True points
         particle : torch.Tensor, optional
             (M,) int64 particle of each of the caller's voxels, -1 for none; with ``restrict_to_clusters``.
 
@@ -129,10 +108,7 @@ class PPNLoss(nn.Module):
             With the parts ``mask_*``, ``type_*``, ``reg_loss`` and, where the network has them,
             ``classify_endpoints_*``.
 
-        Raises
-        ------
-        DataError
-            When particles or endpoints are needed and not given.
+        Raises DataError when particles or endpoints are needed and not given.
         """
         options = self.options
         if options.point_classes is not None:
@@ -168,13 +144,7 @@ class PPNLoss(nn.Module):
 
 
 class VertexLoss(nn.Module):
-    """Loss of interaction vertices: masks and positions.
-
-    Parameters
-    ----------
-    options : PPNLossOptions
-        Of which the resolution and the options of masks and positions count.
-    """
+    """Loss of interaction vertices: masks and positions."""
 
     def __init__(self, options: PPNLossOptions | None = None) -> None:
         super().__init__()
@@ -197,17 +167,7 @@ class VertexLoss(nn.Module):
 
 
 class UResNetPPNLoss(nn.Module):
-    """Sum of the losses of segmentation and point proposal.
-
-    Parameters
-    ----------
-    segmentation : SegmentationLoss
-        Loss of the classes.
-    ppn : PPNLoss, optional
-        Loss of starts and ends.
-    vertex : VertexLoss, optional
-        Loss of vertices.
-    """
+    """Sum of the losses of segmentation and point proposal."""
 
     def __init__(
         self, segmentation: SegmentationLoss, ppn: PPNLoss | None = None, vertex: VertexLoss | None = None
@@ -227,19 +187,12 @@ class UResNetPPNLoss(nn.Module):
 
         Parameters
         ----------
-        output : UResNetPPNOutput
-            Output of the network.
-        classes : torch.Tensor
-            (M,) class of each of the caller's voxels.
-        points, vertices : PointLabels, optional
-            True points and vertices.
-        particle : torch.Tensor, optional
-            (M,) int64 particle of each of the caller's voxels.
+        output : Output of the network
+        classes : (M,) class of each of the caller's voxels
+        points, vertices : True points and vertices (optional)
+        particle : (M,) int64 particle of each of the caller's voxels (optional)
 
-        Returns
-        -------
-        Score
-            Details carry the prefixes ``uresnet_``, ``ppn_`` and ``vertex_``.
+        Returns details carry the prefixes ``uresnet_``, ``ppn_`` and ``vertex_``.
         """
         seg = output.segmentation
         ghost = None if seg.ghost is None else seg.ghost.aligned_features()
@@ -262,19 +215,13 @@ def nearest_points(
 
     Parameters
     ----------
-    sites : SparseTensor
-        (N, C) voxels.
-    labels : PointLabels
-        P true points.
-    resolution : float
-        Largest distance from the centre of the voxel (voxels).
+    sites : (N, C) voxels
+    labels : P true points
+    resolution : Largest distance from the centre of the voxel (voxels)
     particle : torch.Tensor, optional
         (N,) int64 particle of the voxels; points of other particles, and negative ones, do not count.
 
-    Returns
-    -------
-    torch.Tensor
-        (N,) int64 row of the nearest point, -1 when none is near enough.
+    Returns (N,) int64 row of the nearest point, -1 when none is near enough.
     """
     bounds = sites.bounds
     centres = sites.canonical_coordinates[:, 1:].to(labels.position.dtype) + 0.5

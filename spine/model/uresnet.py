@@ -57,14 +57,10 @@ class LayerStyle:
 
     Parameters
     ----------
-    activation : callable
-        Makes an activation layer.
-    norm : callable
-        Makes a normalisation layer for a number of channels.
-    bias : bool
-        Whether convolutions have a bias.
-    dimension : int
-        Number of spatial axes.
+    activation : Makes an activation layer
+    norm : Makes a normalisation layer for a number of channels
+    bias : Whether convolutions have a bias
+    dimension : Number of spatial axes
     """
 
     activation: Callable[[], nn.Module] = snn.LeakyReLU
@@ -102,21 +98,13 @@ class UResNetShape:
 
     Parameters
     ----------
-    filters : int
-        Channels at full resolution; level l has ``(l + 1) * filters``.
-    depth : int
-        Number of resolutions.
-    reps : int
-        Residual blocks per level.
-    num_input : int
-        Features per voxel.
-    input_kernel : int
-        Size of the first kernel.
+    filters : Channels at full resolution; level l has ``(l + 1) * filters``
+    depth : Number of resolutions
+    reps : Residual blocks per level
+    num_input : Features per voxel
+    input_kernel : Size of the first kernel
 
-    Raises
-    ------
-    ConfigError
-        When a number is not positive.
+    Raises ConfigError when a number is not positive.
     """
 
     filters: int
@@ -137,17 +125,7 @@ class UResNetShape:
 
 
 class ResidualBlock(nn.Module):
-    """Two pre-activated convolutions beside a shortcut.
-
-    Parameters
-    ----------
-    channels_in, channels_out : int
-        Channels.
-    style : LayerStyle
-        How layers are made.
-    stride : int
-        Stride of the first convolution and of the shortcut.
-    """
+    """Two pre-activated convolutions beside a shortcut."""
 
     def __init__(self, channels_in: int, channels_out: int, style: LayerStyle, stride: int = 1) -> None:
         super().__init__()
@@ -175,10 +153,8 @@ class FeatureMaps:
 
     Parameters
     ----------
-    encoder_tensors : list of SparseTensor
-        Output of the first layer and of every level, shallow to deep.
-    decoder_tensors : list of SparseTensor
-        Output of every decoder level, deep to shallow; empty for an encoder alone.
+    encoder_tensors : Output of the first layer and of every level, shallow to deep
+    decoder_tensors : Output of every decoder level, deep to shallow; empty for an encoder alone
     """
 
     encoder_tensors: list[SparseTensor]
@@ -195,8 +171,7 @@ class LatticePhase(nn.Module):
 
     Parameters
     ----------
-    period : sequence of int
-        Number of positions to draw from on each axis; the deepest stride covers all.
+    period : Number of positions to draw from on each axis; the deepest stride covers all
     """
 
     def __init__(self, period: Sequence[int]) -> None:
@@ -212,17 +187,7 @@ class LatticePhase(nn.Module):
 
 
 class UResNetEncoder(nn.Module):
-    """Residual blocks at falling resolution.
-
-    Parameters
-    ----------
-    shape : UResNetShape
-        Size.
-    style : LayerStyle
-        How layers are made.
-    lattice : LatticePhase, optional
-        Random translation in training.
-    """
+    """Residual blocks at falling resolution."""
 
     def __init__(self, shape: UResNetShape, style: LayerStyle, lattice: LatticePhase | None = None) -> None:
         super().__init__()
@@ -247,15 +212,7 @@ class UResNetEncoder(nn.Module):
 
 
 class UResNetDecoder(nn.Module):
-    """Residual blocks at rising resolution, joined with the encoder's features.
-
-    Parameters
-    ----------
-    shape : UResNetShape
-        Size.
-    style : LayerStyle
-        How layers are made.
-    """
+    """Residual blocks at rising resolution, joined with the encoder's features."""
 
     def __init__(self, shape: UResNetShape, style: LayerStyle) -> None:
         super().__init__()
@@ -276,17 +233,7 @@ class UResNetDecoder(nn.Module):
 
 
 class UResNet(nn.Module):
-    """Encoder and decoder.
-
-    Parameters
-    ----------
-    shape : UResNetShape
-        Size.
-    style : LayerStyle
-        How layers are made.
-    lattice : LatticePhase, optional
-        Random translation in training.
-    """
+    """Encoder and decoder."""
 
     def __init__(self, shape: UResNetShape, style: LayerStyle, lattice: LatticePhase | None = None) -> None:
         super().__init__()
@@ -306,12 +253,9 @@ class Segmentation:
 
     Parameters
     ----------
-    logits : SparseTensor
-        (N, num_classes); ``logits.aligned_features()`` has the caller's rows.
-    maps : FeatureMaps
-        Features of the backbone.
-    ghost : SparseTensor, optional
-        (N, 2) logits of a true voxel and a ghost.
+    logits : (N, num_classes); ``logits.aligned_features()`` has the caller's rows
+    maps : Features of the backbone
+    ghost : (N, 2) logits of a true voxel and a ghost (optional)
     """
 
     logits: SparseTensor
@@ -324,12 +268,9 @@ class UResNetSegmentation(nn.Module):
 
     Parameters
     ----------
-    backbone : UResNet
-        Features.
-    num_classes : int
-        Number of classes.
-    ghost : bool
-        Whether to classify ghosts too.
+    backbone : Features
+    num_classes : Number of classes
+    ghost : Whether to classify ghosts too
     """
 
     def __init__(self, backbone: UResNet, num_classes: int, ghost: bool = False) -> None:
@@ -353,24 +294,13 @@ def image_tensor(table: Tensor, shape: UResNetShape, dimension: int = 3, batch_s
 
     Parameters
     ----------
-    table : torch.Tensor
-        (N, 1 + D + F) batch index, voxel coordinates and features; features beyond ``num_input`` are ignored.
-    shape : UResNetShape
-        Says how many features are taken.
-    dimension : int
-        Number of spatial axes.
-    batch_size : int, optional
-        Number of batch entries, empty ones included.
+    table : (N, 1 + D + F) batch index, voxel coordinates and features; features beyond ``num_input`` are ignored
+    shape : Says how many features are taken
+    dimension : Number of spatial axes
+    batch_size : Number of batch entries, empty ones included (optional)
 
-    Returns
-    -------
-    SparseTensor
-        Input of the network. Features of equal coordinates are added.
-
-    Raises
-    ------
-    DataError
-        When columns are missing or a coordinate is out of range.
+    Returns input of the network. Features of equal coordinates are added.
+    Raises DataError when columns are missing or a coordinate is out of range.
     """
     last = 1 + dimension + shape.num_input
     if table.ndim != 2 or table.shape[1] < last:

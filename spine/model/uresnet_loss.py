@@ -26,14 +26,10 @@ class Score:
 
     Parameters
     ----------
-    loss : torch.Tensor
-        Scalar with gradient.
-    accuracy : float
-        Fraction of right answers; 1 where there was nothing to answer.
-    details : dict of str to float
-        Further numbers by name.
-    terms : dict of str to torch.Tensor
-        Parts of the loss that a balancing policy may weight anew.
+    loss : Scalar with gradient
+    accuracy : Fraction of right answers; 1 where there was nothing to answer
+    details : Further numbers by name
+    terms : Parts of the loss that a balancing policy may weight anew
     """
 
     loss: Tensor
@@ -52,16 +48,11 @@ class SegmentationLoss(nn.Module):
 
     Parameters
     ----------
-    num_classes : int
-        Number of classes.
-    loss : callable
-        Loss per voxel from (N, C) logits and (N,) labels.
-    balance_loss : bool
-        Weight voxels with N / (C * voxels of the class).
-    ghost_label : int
-        Only tell this label from the others (two classes); -1 for all classes.
-    alpha, beta : float
-        Weights of the classes and of the ghosts, for networks that have both.
+    num_classes : Number of classes
+    loss : Loss per voxel from (N, C) logits and (N,) labels
+    balance_loss : Weight voxels with N / (C * voxels of the class)
+    ghost_label : Only tell this label from the others (two classes); -1 for all classes
+    alpha, beta : Weights of the classes and of the ghosts, for networks that have both
     """
 
     def __init__(
@@ -87,26 +78,14 @@ class SegmentationLoss(nn.Module):
 
         Parameters
         ----------
-        logits : torch.Tensor
-            (N, C) logits.
-        labels : torch.Tensor
-            (N,) classes.
-        ghost : torch.Tensor, optional
-            (N, 2) logits of true voxel and ghost; classes are then asked of true voxels alone.
-        weights : torch.Tensor, optional
-            (N,) weights of the voxels.
+        logits : (N, C) logits
+        labels : (N,) classes
+        ghost : (N, 2) logits of true voxel and ghost; classes are then asked of true voxels alone (optional)
+        weights : (N,) weights of the voxels (optional)
 
-        Returns
-        -------
-        Score
-            With ``accuracy_class_<c>``; with ghosts also the parts ``seg_*`` and ``ghost_*``.
-
-        Raises
-        ------
-        DataError
-            When rows do not match or a label is no class.
-        ConfigError
-            When ghosts are both a layer and the only class.
+        Returns with ``accuracy_class_<c>``; with ghosts also the parts ``seg_*`` and ``ghost_*``.
+        Raises DataError when rows do not match or a label is no class.
+        Raises ConfigError when ghosts are both a layer and the only class.
         """
         _check_rows(logits, labels)
         if ghost is None:
@@ -146,17 +125,11 @@ def class_weights(labels: Tensor, num_classes: int, mode: Weighting = "const") -
 
     Parameters
     ----------
-    labels : torch.Tensor
-        (N,) classes.
-    num_classes : int
-        Number of classes C.
-    mode : {"const", "log", "sqrt"}
-        The weight N / (C * count), its logarithm or its root; absent classes count once.
+    labels : (N,) classes
+    num_classes : Number of classes C
+    mode : {"const", "log", "sqrt"}: the weight N / (C * count), its logarithm or its root; absent classes count once
 
-    Returns
-    -------
-    torch.Tensor
-        (C,) weights.
+    Returns (C,) weights.
     """
     counts = torch.bincount(labels, minlength=num_classes).clamp(min=1)
     weights: Tensor = len(labels) / num_classes / counts
@@ -170,13 +143,9 @@ def nearness_weights(near: Tensor) -> Tensor:
 
     Parameters
     ----------
-    near : torch.Tensor
-        (N,) whether a point lies within the radius (see `spine.model.ppn_loss.nearest_points`).
+    near : (N,) whether a point lies within the radius (see `spine.model.ppn_loss.nearest_points`)
 
-    Returns
-    -------
-    torch.Tensor
-        (N,) weights.
+    Returns (N,) weights.
     """
     counts = torch.bincount(near.long(), minlength=2).clamp(min=1)
     return (len(near) / 2 / counts)[near.long()]

@@ -29,10 +29,8 @@ def in_threads(task: Callable[[int, int], object], count: int) -> None:
 
     Parameters
     ----------
-    task : callable
-        Works on units ``first`` to ``last - 1``. Units must not share what they write.
-    count : int
-        Number of units.
+    task : Works on units ``first`` to ``last - 1``. Units must not share what they write.
+    count : Number of units
     """
     threads = min(torch.get_num_threads(), count)
     if threads <= 1:

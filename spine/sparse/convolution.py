@@ -67,26 +67,14 @@ def convolve(
 
     Parameters
     ----------
-    tensor : SparseTensor
-        (N, Cin) input.
-    weight : torch.Tensor
-        (K, Cin, Cout); or (Cin, Cout) for a kernel of one offset and stride one.
-    kernel : Kernel
-        Size, stride and dilation.
-    bias : torch.Tensor, optional
-        (1, Cout) added to every output row.
-    expand : bool
-        Write to every site that the kernel reaches, instead of the strided input sites.
+    tensor : (N, Cin) input
+    weight : (K, Cin, Cout); or (Cin, Cout) for a kernel of one offset and stride one
+    kernel : Size, stride and dilation
+    bias : (1, Cout) added to every output row (optional)
+    expand : Write to every site that the kernel reaches, instead of the strided input sites
 
-    Returns
-    -------
-    SparseTensor
-        (M, Cout) output.
-
-    Raises
-    ------
-    DataError
-        When channels, types or dimensions do not fit.
+    Returns (M, Cout) output.
+    Raises DataError when channels, types or dimensions do not fit.
     """
     _check(tensor, weight, kernel)
     if weight.ndim == 2:
@@ -104,26 +92,14 @@ def convolve_transposed(
 
     Parameters
     ----------
-    tensor : SparseTensor
-        (N, Cin) input.
-    weight : torch.Tensor
-        (K, Cin, Cout); or (Cin, Cout) for a kernel of one offset and stride one.
-    kernel : Kernel
-        Size, stride and dilation.
-    bias : torch.Tensor, optional
-        (1, Cout) added to every output row.
-    expand : bool
-        Make all sites that the kernel reaches, even if the finer set exists.
+    tensor : (N, Cin) input
+    weight : (K, Cin, Cout); or (Cin, Cout) for a kernel of one offset and stride one
+    kernel : Size, stride and dilation
+    bias : (1, Cout) added to every output row (optional)
+    expand : Make all sites that the kernel reaches, even if the finer set exists
 
-    Returns
-    -------
-    SparseTensor
-        (M, Cout) output on the earlier set of the finer stride; when there is none, on all children.
-
-    Raises
-    ------
-    DataError
-        When channels, types or dimensions do not fit.
+    Returns (M, Cout) output on the earlier set of the finer stride; when there is none, on all children.
+    Raises DataError when channels, types or dimensions do not fit.
     """
     _check(tensor, weight, kernel)
     if weight.ndim == 2:
@@ -135,24 +111,7 @@ def convolve_transposed(
 
 
 def channelwise(tensor: SparseTensor, weight: Tensor, kernel: Kernel, bias: Tensor | None = None) -> SparseTensor:
-    """Convolve every channel by itself.
-
-    Parameters
-    ----------
-    tensor : SparseTensor
-        (N, C) input.
-    weight : torch.Tensor
-        (K, C) weights.
-    kernel : Kernel
-        Size, stride and dilation.
-    bias : torch.Tensor, optional
-        (1, C) added to every output row.
-
-    Returns
-    -------
-    SparseTensor
-        (M, C) output.
-    """
+    """Convolve every channel by itself. Returns (M, C) output."""
     pyramid = tensor.pyramid
     out = pyramid.strided(tensor.key, kernel.strides)
     kernel_map = pyramid.kernel_map(tensor.key, out, kernel)

@@ -19,15 +19,7 @@ __all__ = ["CoordinateSet", "MapKey", "Origin", "Pyramid"]
 
 @dataclass(frozen=True)
 class MapKey:
-    """Name of a coordinate set within a pyramid.
-
-    Parameters
-    ----------
-    stride : tuple of int
-        Tensor stride per axis; zeros for one row per batch entry.
-    name : str
-        Empty for the sets that strided layers make of the input.
-    """
+    """Name of a coordinate set within a pyramid."""
 
     stride: tuple[int, ...]
     name: str = ""
@@ -35,15 +27,7 @@ class MapKey:
 
 @dataclass(frozen=True, eq=False)
 class CoordinateSet:
-    """Sorted, unique coordinates.
-
-    Parameters
-    ----------
-    layout : KeyLayout
-        How coordinates are packed.
-    keys : torch.Tensor
-        (N,) int64 keys in increasing order.
-    """
+    """Sorted, unique coordinates."""
 
     layout: KeyLayout
     keys: Tensor
@@ -66,8 +50,7 @@ class CoordinateSet:
 
         Parameters
         ----------
-        wanted : torch.Tensor
-            (M,) int64 keys.
+        wanted : (M,) int64 keys
 
         Returns
         -------
@@ -95,10 +78,8 @@ class Origin:
 
     Parameters
     ----------
-    inverse : torch.Tensor
-        (M,) int64 row of the set for each of the caller's rows.
-    first : torch.Tensor
-        (N,) int64 first of the caller's rows for each row of the set.
+    inverse : (M,) int64 row of the set for each of the caller's rows
+    first : (N,) int64 first of the caller's rows for each row of the set
     """
 
     inverse: Tensor
@@ -112,15 +93,10 @@ class Pyramid:
 
     Parameters
     ----------
-    dimension : int
-        Number of spatial axes.
-    batch_size : int
-        Number of batch entries, empty ones included.
-    shift : torch.Tensor, optional
-        (B, D) int64 translation that was added to the caller's coordinates of each batch entry.
+    dimension : Number of spatial axes
+    batch_size : Number of batch entries, empty ones included
+    shift : (B, D) int64 translation that was added to the caller's coordinates of each batch entry (optional)
 
-    Notes
-    -----
     The rules which set a layer writes to are those of MinkowskiEngine's ``CoordinateMapManager``: a strided layer
     keeps the name of its input set, a transposed layer writes to the set with the empty name.
     """
@@ -149,17 +125,11 @@ class Pyramid:
 
         Parameters
         ----------
-        keys : torch.Tensor
-            (N,) sorted unique int64 keys.
-        stride : tuple of int
-            Tensor stride.
-        name : str
-            Wished name; a number is added when another set has it.
+        keys : (N,) sorted unique int64 keys
+        stride : Tensor stride
+        name : Wished name; a number is added when another set has it
 
-        Returns
-        -------
-        MapKey
-            Where the set is.
+        Returns where the set is.
         """
         for key, known in self._sets.items():
             if key.stride == stride and len(known) == len(keys) and torch.equal(known.keys, keys):
@@ -169,10 +139,7 @@ class Pyramid:
     def place(self, keys: Tensor, stride: tuple[int, ...], origin: Origin) -> MapKey:
         """Add the sites of a caller's tensor, with the way back to the caller's rows.
 
-        Returns
-        -------
-        MapKey
-            An equal set that exists already, unless its rows came from the caller in another order.
+        Returns an equal set that exists already, unless its rows came from the caller in another order.
         """
         key = self.insert(keys, stride)
         known = self.origins.get(key)
@@ -217,10 +184,7 @@ class Pyramid:
         The existing set of the finer stride with the empty name; when there is none, or with ``expand``, all
         voxels that the kernel reaches from the coarse rows.
 
-        Raises
-        ------
-        DataError
-            When the tensor stride is no multiple of the layer's stride.
+        Raises DataError when the tensor stride is no multiple of the layer's stride.
         """
         if any(a % b for a, b in zip(source.stride, kernel.strides, strict=True)):
             raise DataError(
@@ -248,12 +212,9 @@ class Pyramid:
 
         Parameters
         ----------
-        fine, coarse : MapKey
-            Input and output set of the (not transposed) layer.
-        kernel : Kernel
-            Kernel; offsets are multiples of the tensor stride of ``fine``.
-        cell : bool
-            Take the members of the stride cell instead of the centred window.
+        fine, coarse : Input and output set of the (not transposed) layer
+        kernel : Kernel; offsets are multiples of the tensor stride of ``fine``
+        cell : Take the members of the stride cell instead of the centred window
         """
         request = (fine, coarse, kernel, cell)
         found = self._maps.get(request)

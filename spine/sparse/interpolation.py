@@ -21,20 +21,11 @@ def features_at_coordinates(tensor: SparseTensor, points: Tensor) -> Tensor:
 
     Parameters
     ----------
-    tensor : SparseTensor
-        (N, C) input.
-    points : torch.Tensor
-        (Q, 1 + D) batch index and position in voxels.
+    tensor : (N, C) input
+    points : (Q, 1 + D) batch index and position in voxels
 
-    Returns
-    -------
-    torch.Tensor
-        (Q, C) features.
-
-    Raises
-    ------
-    DataError
-        When a point is out of the range of coordinates.
+    Returns (Q, C) features.
+    Raises DataError when a point is out of the range of coordinates.
     """
     if points.ndim != 2 or points.shape[1] != tensor.dimension + 1:
         raise DataError("points need a batch index and a position", got=tuple(points.shape))

@@ -17,24 +17,8 @@ Spatial = int | Sequence[int]
 def per_axis(value: Spatial, dimension: int, name: str) -> tuple[int, ...]:
     """Spread one number over all axes.
 
-    Parameters
-    ----------
-    value : int or sequence of int
-        One number, or one per axis.
-    dimension : int
-        Number of axes.
-    name : str
-        What the number is, for the message.
-
-    Returns
-    -------
-    tuple of int
-        ``dimension`` positive integers.
-
-    Raises
-    ------
-    ConfigError
-        When the length is wrong or a number is not positive.
+    Returns ``dimension`` positive integers.
+    Raises ConfigError when the length is wrong or a number is not positive.
     """
     values = (value,) * dimension if isinstance(value, int) else tuple(int(v) for v in value)
     if len(values) != dimension or min(values, default=0) < 1:
@@ -48,13 +32,9 @@ class Kernel:
 
     Parameters
     ----------
-    size, stride, dilation : int or sequence of int
-        One number for all axes, or one per axis.
-    dimension : int
-        Number of spatial axes.
+    size, stride, dilation : One number for all axes, or one per axis
+    dimension : Number of spatial axes
 
-    Notes
-    -----
     Offsets follow MinkowskiEngine 0.5 (``kernel_region.hpp``): the first axis varies fastest, odd sizes are
     centred, even sizes run from 0 to size - 1.
     """
@@ -103,13 +83,9 @@ class Kernel:
 
         Parameters
         ----------
-        step : sequence of int
-            Tensor stride of the finer side, multiplied with the dilation.
+        step : Tensor stride of the finer side, multiplied with the dilation
 
-        Returns
-        -------
-        list of tuple of int
-            ``volume`` offsets in voxels.
+        Returns ``volume`` offsets in voxels.
         """
         starts = [-(size // 2) if size % 2 else 0 for size in self.sizes]
         scale = [d * s for d, s in zip(self.dilations, step, strict=True)]

@@ -22,13 +22,7 @@ AXIS_BITS = {1: 24, 2: 24, 3: 17, 4: 13}
 
 @dataclass(frozen=True)
 class KeyLayout:
-    """Bit layout of the keys of ``dimension``-dimensional coordinates.
-
-    Parameters
-    ----------
-    dimension : int
-        Number of spatial axes, 1 to 4.
-    """
+    """Bit layout of the keys of ``dimension``-dimensional coordinates."""
 
     dimension: int
 
@@ -61,18 +55,10 @@ class KeyLayout:
 
         Parameters
         ----------
-        coordinates : torch.Tensor
-            (N, 1 + D) integers, batch index first. Real numbers are rounded down.
+        coordinates : (N, 1 + D) integers, batch index first. Real numbers are rounded down.
 
-        Returns
-        -------
-        torch.Tensor
-            (N,) int64 keys.
-
-        Raises
-        ------
-        DataError
-            When a coordinate is not finite or does not fit into its bits.
+        Returns (N,) int64 keys.
+        Raises DataError when a coordinate is not finite or does not fit into its bits.
         """
         rows = _as_integers(coordinates, self.dimension)
         self._check(rows)
@@ -86,13 +72,9 @@ class KeyLayout:
 
         Parameters
         ----------
-        keys : torch.Tensor
-            (N,) int64 keys.
+        keys : (N,) int64 keys
 
-        Returns
-        -------
-        torch.Tensor
-            (N, 1 + D) int32 coordinates, batch index first.
+        Returns (N, 1 + D) int32 coordinates, batch index first.
         """
         return torch.stack([self.batch(keys), *self._axes(keys)], dim=1).int()
 
@@ -107,20 +89,8 @@ class KeyLayout:
     def delta(self, offset: Sequence[int]) -> int:
         """Key difference of a spatial offset.
 
-        Parameters
-        ----------
-        offset : sequence of int
-            D integers.
-
-        Returns
-        -------
-        int
-            ``key(c + offset) - key(c)`` for every coordinate ``c``.
-
-        Raises
-        ------
-        DataError
-            When the offset is so long that it could leave the spare bit.
+        Returns ``key(c + offset) - key(c)`` for every coordinate ``c``.
+        Raises DataError when the offset is so long that it could leave the spare bit.
         """
         if max(abs(value) for value in offset) > self.limit:
             raise DataError("kernel reaches too far", got=tuple(offset), expected=f"at most {self.limit}")
@@ -140,10 +110,7 @@ class KeyLayout:
     def shift(self, keys: Tensor, deltas: Sequence[int]) -> Tensor:
         """Sorted unique keys of all coordinates moved by all offsets (given as key differences).
 
-        Raises
-        ------
-        DataError
-            When a generated coordinate does not fit into its bits.
+        Raises DataError when a generated coordinate does not fit into its bits.
         """
         steps = torch.tensor(deltas, dtype=torch.int64, device=keys.device)
         moved: Tensor = torch.unique((keys[:, None] + steps[None, :]).reshape(-1))

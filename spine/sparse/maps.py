@@ -24,16 +24,11 @@ class KernelMap:
 
     Parameters
     ----------
-    rows_in, rows_out : torch.Tensor
-        (P,) int32 input and output rows of the pairs.
-    splits : tuple of int
-        (K + 1) first pair of every offset.
-    n_in, n_out : int
-        Number of rows on either side.
-    identity : int
-        Offset that pairs every row with itself, -1 when there is none.
-    mirrored : bool
-        Whether the pairs of offset ``K - 1 - k`` are those of ``k`` with the sides exchanged.
+    rows_in, rows_out : (P,) int32 input and output rows of the pairs
+    splits : (K + 1) first pair of every offset
+    n_in, n_out : Number of rows on either side
+    identity : Offset that pairs every row with itself, -1 when there is none
+    mirrored : Whether the pairs of offset ``K - 1 - k`` are those of ``k`` with the sides exchanged
     """
 
     rows_in: Tensor
@@ -87,15 +82,10 @@ def search_pairs(source: Tensor, target: Tensor, deltas: Sequence[int]) -> Kerne
 
     Parameters
     ----------
-    source, target : torch.Tensor
-        (N,), (M,) sorted unique int64 keys of the input and output coordinates.
-    deltas : sequence of int
-        (K) key differences of the kernel offsets.
+    source, target : (N,), (M,) sorted unique int64 keys of the input and output coordinates
+    deltas : (K) key differences of the kernel offsets
 
-    Returns
-    -------
-    KernelMap
-        Pairs of (source row, target row).
+    Returns pairs of (source row, target row).
     """
     if source.device.type == "cpu":
         rows_in, rows_out, counts = _merge_on_cpu(source, target, deltas)
@@ -109,15 +99,10 @@ def search_pairs_mirrored(keys: Tensor, deltas: Sequence[int]) -> KernelMap:
 
     Parameters
     ----------
-    keys : torch.Tensor
-        (N,) sorted unique int64 keys.
-    deltas : sequence of int
-        (K) key differences with ``deltas[K - 1 - k] == -deltas[k]``.
+    keys : (N,) sorted unique int64 keys
+    deltas : (K) key differences with ``deltas[K - 1 - k] == -deltas[k]``
 
-    Returns
-    -------
-    KernelMap
-        Pairs, with the centre as identity.
+    Returns pairs, with the centre as identity.
     """
     half = search_pairs(keys, keys, deltas[: len(deltas) // 2])
     rows = torch.arange(len(keys), dtype=torch.int32, device=keys.device)

@@ -24,18 +24,13 @@ def pool(tensor: SparseTensor, kernel: Kernel, reduction: Reduction) -> SparseTe
 
     Parameters
     ----------
-    tensor : SparseTensor
-        (N, C) input.
+    tensor : (N, C) input
     kernel : Kernel
         Geometry. When size and stride are equal the sites of each stride cell are taken, also for odd sizes, as
         MinkowskiEngine does; otherwise the window of the convolution.
-    reduction : {"max", "avg", "sum"}
-        What to do with the sites present; "avg" divides by their number.
+    reduction : {"max", "avg", "sum"}: what to do with the sites present; "avg" divides by their number
 
-    Returns
-    -------
-    SparseTensor
-        (M, C) output.
+    Returns (M, C) output.
     """
     pyramid = tensor.pyramid
     out = pyramid.strided(tensor.key, kernel.strides)
@@ -51,17 +46,7 @@ def pool(tensor: SparseTensor, kernel: Kernel, reduction: Reduction) -> SparseTe
 def unpool(tensor: SparseTensor, kernel: Kernel) -> SparseTensor:
     """Copy every coarse row to the finer sites under the kernel and add up, without dividing.
 
-    Parameters
-    ----------
-    tensor : SparseTensor
-        (N, C) input.
-    kernel : Kernel
-        Geometry of the pooling to undo.
-
-    Returns
-    -------
-    SparseTensor
-        (M, C) output on the earlier set of the finer stride; when there is none, on all children.
+    Returns (M, C) output on the earlier set of the finer stride; when there is none, on all children.
     """
     pyramid = tensor.pyramid
     out = pyramid.refined(tensor.key, kernel)
@@ -72,17 +57,7 @@ def unpool(tensor: SparseTensor, kernel: Kernel) -> SparseTensor:
 def global_pool(tensor: SparseTensor, reduction: Reduction) -> SparseTensor:
     """Reduce every batch entry to one row.
 
-    Parameters
-    ----------
-    tensor : SparseTensor
-        (N, C) input.
-    reduction : {"max", "avg", "sum"}
-        How.
-
-    Returns
-    -------
-    SparseTensor
-        One row at the origin per batch entry that has sites, in the order of the batch; tensor stride 0.
+    Returns one row at the origin per batch entry that has sites, in the order of the batch; tensor stride 0.
     """
     pyramid = tensor.pyramid
     key = pyramid.per_batch(tensor.key)
@@ -96,20 +71,11 @@ def broadcast(tensor: SparseTensor, rows: SparseTensor) -> Tensor:
 
     Parameters
     ----------
-    tensor : SparseTensor
-        (N, C) sites.
-    rows : SparseTensor
-        One row of D channels per batch entry, as from `global_pool`.
+    tensor : (N, C) sites
+    rows : One row of D channels per batch entry, as from `global_pool`
 
-    Returns
-    -------
-    torch.Tensor
-        (N, D) row of the batch entry of each site.
-
-    Raises
-    ------
-    DataError
-        When a batch entry with sites has no row.
+    Returns (N, D) row of the batch entry of each site.
+    Raises DataError when a batch entry with sites has no row.
     """
     batch = rows.sites.batch
     place = torch.searchsorted(batch, tensor.sites.batch)

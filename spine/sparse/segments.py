@@ -36,15 +36,10 @@ def segment_sum(features: Tensor, bounds: Sequence[int]) -> Tensor:
 
     Parameters
     ----------
-    features : torch.Tensor
-        (N, C) rows.
-    bounds : sequence of int
-        (S + 1) first row of every segment, and N.
+    features : (N, C) rows
+    bounds : (S + 1) first row of every segment, and N
 
-    Returns
-    -------
-    torch.Tensor
-        (S, C) sums; zero for an empty segment.
+    Returns (S, C) sums; zero for an empty segment.
     """
     parts = [features[a:b].sum(dim=0) for a, b in itertools.pairwise(bounds)]
     return torch.stack(parts) if parts else features.new_zeros((0, features.shape[1]))
@@ -63,19 +58,6 @@ def segment_max(features: Tensor, bounds: Sequence[int]) -> Tensor:
 
 
 def spread(rows: Tensor, bounds: Sequence[int]) -> Tensor:
-    """Repeat every row over its segment, the opposite of `segment_sum`.
-
-    Parameters
-    ----------
-    rows : torch.Tensor
-        (S, C) one row per segment.
-    bounds : sequence of int
-        (S + 1) first row of every segment, and N.
-
-    Returns
-    -------
-    torch.Tensor
-        (N, C).
-    """
+    """Repeat every row over its segment, the opposite of `segment_sum`. Returns (N, C)."""
     out: Tensor = _Spread.apply(rows, bounds)  # type: ignore[no-untyped-call]
     return out

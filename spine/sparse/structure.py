@@ -18,20 +18,8 @@ __all__ = ["combine", "concatenate", "prune", "union"]
 def concatenate(*tensors: SparseTensor) -> SparseTensor:
     """Join the channels of tensors on the same sites.
 
-    Parameters
-    ----------
-    *tensors : SparseTensor
-        (N, C1), (N, C2), .. on equal coordinates.
-
-    Returns
-    -------
-    SparseTensor
-        (N, C1 + C2 + ..) on the sites of the first.
-
-    Raises
-    ------
-    DataError
-        When the sites differ.
+    Returns (N, C1 + C2 + ..) on the sites of the first.
+    Raises DataError when the sites differ.
     """
     first = tensors[0]
     for other in tensors[1:]:
@@ -41,18 +29,7 @@ def concatenate(*tensors: SparseTensor) -> SparseTensor:
 
 
 def union(*tensors: SparseTensor) -> SparseTensor:
-    """Add tensors on the union of their sites.
-
-    Parameters
-    ----------
-    *tensors : SparseTensor
-        (N1, C), (N2, C), .. of one tensor stride.
-
-    Returns
-    -------
-    SparseTensor
-        Sum where several are present, copies elsewhere.
-    """
+    """Add tensors on the union of their sites. Returns sum where several are present, copies elsewhere."""
     return reduce(lambda one, other: combine(one, other, operator.add), tensors)
 
 
@@ -63,20 +40,11 @@ def combine(one: SparseTensor, other: SparseTensor, function: Callable[[Tensor, 
 
     Parameters
     ----------
-    one, other : SparseTensor
-        (N, C), (M, C) tensors of one tensor stride.
-    function : callable
-        Elementwise function of two (K, C) tensors.
+    one, other : (N, C), (M, C) tensors of one tensor stride
+    function : Elementwise function of two (K, C) tensors
 
-    Returns
-    -------
-    SparseTensor
-        Result in the pyramid of ``one``.
-
-    Raises
-    ------
-    DataError
-        When strides or channels differ.
+    Returns result in the pyramid of ``one``.
+    Raises DataError when strides or channels differ.
     """
     if one.tensor_stride != other.tensor_stride or one.shape[1] != other.shape[1]:
         raise DataError("tensors of different stride or width cannot be combined", got=other, expected=one)
@@ -96,20 +64,11 @@ def prune(tensor: SparseTensor, keep: Tensor) -> SparseTensor:
 
     Parameters
     ----------
-    tensor : SparseTensor
-        (N, C) input.
-    keep : torch.Tensor
-        (N,) boolean mask.
+    tensor : (N, C) input
+    keep : (N,) boolean mask
 
-    Returns
-    -------
-    SparseTensor
-        (M, C) rows where the mask is true.
-
-    Raises
-    ------
-    DataError
-        When the mask does not fit.
+    Returns (M, C) rows where the mask is true.
+    Raises DataError when the mask does not fit.
     """
     if keep.dtype != torch.bool or keep.shape != (len(tensor),):
         raise DataError("the mask needs one boolean per row", got=tuple(keep.shape), expected=(len(tensor),))

@@ -27,16 +27,9 @@ class SparseTensor:
 
     Parameters
     ----------
-    features : torch.Tensor
-        (N, C) features.
-    key : MapKey
-        Coordinate set of the rows.
-    pyramid : Pyramid
-        Where the set lives.
-
-    See Also
-    --------
-    sparse_tensor : make one from rows in any order.
+    features : (N, C) features
+    key : Coordinate set of the rows
+    pyramid : Where the set lives
     """
 
     __slots__ = ("features", "key", "pyramid")
@@ -132,10 +125,7 @@ class SparseTensor:
         rows : torch.Tensor
             (M,) int64 rows of this tensor.
 
-        Raises
-        ------
-        DataError
-            When the caller gave no sites of this tensor stride.
+        Raises DataError when the caller gave no sites of this tensor stride.
         """
         for key, origin in self.pyramid.origins.items():
             if key == self.key:
@@ -170,13 +160,9 @@ class SparseTensor:
 
         Parameters
         ----------
-        shift : torch.Tensor
-            (B, D) int64 voxels. Row order does not change. Only for tensors on the caller's sites.
+        shift : (B, D) int64 voxels. Row order does not change. Only for tensors on the caller's sites.
 
-        Returns
-        -------
-        SparseTensor
-            Same features; `canonical_coordinates` are those of the caller.
+        Returns same features; `canonical_coordinates` are those of the caller.
         """
         coordinates = self.coordinates.long()
         coordinates[:, 1:] += shift[self.sites.batch]
@@ -232,28 +218,15 @@ def sparse_tensor(
 
     Parameters
     ----------
-    features : torch.Tensor
-        (M, C) or (M,) features.
-    coordinates : torch.Tensor
-        (M, 1 + D) batch index and voxel coordinates, negative ones allowed. Real numbers are rounded down.
-    tensor_stride : int or sequence of int
-        Distance of neighbouring sites.
-    batch_size : int, optional
-        Number of batch entries; by default the largest batch index plus one.
-    duplicates : {"sum", "mean", "first"}
-        What becomes of the features of equal coordinates.
-    pyramid : Pyramid, optional
-        Put the sites into this pyramid, next to those of other tensors.
+    features : (M, C) or (M,) features
+    coordinates : (M, 1 + D) batch index and voxel coordinates, negative ones allowed. Real numbers are rounded down.
+    tensor_stride : Distance of neighbouring sites
+    batch_size : Number of batch entries; by default the largest batch index plus one (optional)
+    duplicates : {"sum", "mean", "first"}: what becomes of the features of equal coordinates
+    pyramid : Put the sites into this pyramid, next to those of other tensors (optional)
 
-    Returns
-    -------
-    SparseTensor
-        Rows in canonical order.
-
-    Raises
-    ------
-    DataError
-        When shapes disagree or a coordinate is out of range.
+    Returns rows in canonical order.
+    Raises DataError when shapes disagree or a coordinate is out of range.
     """
     features = features[:, None] if features.ndim == 1 else features
     if coordinates.ndim != 2 or features.ndim != 2 or len(features) != len(coordinates):

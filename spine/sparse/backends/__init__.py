@@ -34,17 +34,11 @@ class Backend(Protocol):
 
         Parameters
         ----------
-        features : torch.Tensor
-            (n_in, Cin) contiguous features.
-        weight : torch.Tensor
-            (K, Cin, Cout) contiguous weights of the same type.
-        kernel_map : KernelMap
-            Pairs of rows.
+        features : (n_in, Cin) contiguous features
+        weight : (K, Cin, Cout) contiguous weights of the same type
+        kernel_map : Pairs of rows
 
-        Returns
-        -------
-        torch.Tensor
-            (n_out, Cout) features.
+        Returns (n_out, Cout) features.
         """
         ...
 
@@ -53,15 +47,10 @@ class Backend(Protocol):
 
         Parameters
         ----------
-        features, gradient : torch.Tensor
-            (n_in, Cin) and (n_out, Cout) contiguous.
-        kernel_map : KernelMap
-            Pairs of rows.
+        features, gradient : (n_in, Cin) and (n_out, Cout) contiguous
+        kernel_map : Pairs of rows
 
-        Returns
-        -------
-        torch.Tensor
-            (K, Cin, Cout) gradient of the weights.
+        Returns (K, Cin, Cout) gradient of the weights.
         """
         ...
 
@@ -76,10 +65,7 @@ def use_backend(name: str) -> Iterator[None]:
         Backend; ``""`` for the automatic choice. The environment variable ``SPINE_CONVOLUTION`` does the same for
         a whole process.
 
-    Raises
-    ------
-    ConfigError
-        When there is no such backend.
+    Raises ConfigError when there is no such backend.
     """
     token = _chosen.set(_checked(name))
     try:

@@ -26,21 +26,15 @@ class Convolution(nn.Module):
 
     Parameters
     ----------
-    in_channels, out_channels : int
-        Channels.
-    kernel : Kernel or int
-        Geometry; a number is the size of a three-dimensional kernel of stride one.
-    bias : bool
-        Whether to add a bias.
-    expand_coordinates : bool
-        Write to every site that the kernel reaches.
+    in_channels, out_channels : Channels
+    kernel : Geometry; a number is the size of a three-dimensional kernel of stride one
+    bias : Whether to add a bias
+    expand_coordinates : Write to every site that the kernel reaches
 
     Attributes
     ----------
-    kernel : torch.nn.Parameter
-        (K, in, out) weights; (in, out) for a kernel of one offset and stride one.
-    bias : torch.nn.Parameter or None
-        (1, out).
+    kernel : (K, in, out) weights; (in, out) for a kernel of one offset and stride one
+    bias : (1, out)
     """
 
     transposed = False
@@ -96,21 +90,10 @@ class ConvolutionTranspose(Convolution):
 class ChannelwiseConvolution(nn.Module):
     """Sparse convolution of every channel by itself.
 
-    Parameters
-    ----------
-    channels : int
-        Channels.
-    kernel : Kernel or int
-        Geometry; a number is the size of a three-dimensional kernel of stride one.
-    bias : bool
-        Whether to add a bias.
-
     Attributes
     ----------
-    kernel : torch.nn.Parameter
-        (K, channels) weights.
-    bias : torch.nn.Parameter or None
-        (1, channels).
+    kernel : (K, channels) weights
+    bias : (1, channels)
     """
 
     def __init__(self, channels: int, kernel: Kernel | int, bias: bool = False) -> None:

@@ -38,13 +38,9 @@ def normalise_activate(norm: nn.Module, activation: nn.Module, tensor: SparseTen
     norm, activation : torch.nn.Module
         Layers on sparse tensors. Batch normalisation with running statistics followed by a (leaky) ReLU is done in
         one pass on CPUs when gradients are off; everything else one after the other.
-    tensor : SparseTensor
-        (N, C) input.
+    tensor : (N, C) input
 
-    Returns
-    -------
-    SparseTensor
-        (N, C) output.
+    Returns (N, C) output.
     """
     slope = _slope(activation)
     if slope is None or not isinstance(norm, BatchNorm) or not _fits(norm, tensor):

@@ -30,17 +30,9 @@ __all__ = [
 class Linear(nn.Module):
     """Linear map of the channels.
 
-    Parameters
-    ----------
-    in_features, out_features : int
-        Channels.
-    bias : bool
-        Whether to add a bias.
-
     Attributes
     ----------
-    linear : torch.nn.Linear
-        Holds ``weight`` (out, in) and ``bias`` (out).
+    linear : Holds ``weight`` (out, in) and ``bias`` (out)
     """
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
@@ -57,17 +49,13 @@ class BatchNorm(nn.Module):
 
     Parameters
     ----------
-    num_features : int
-        Channels.
-    eps, momentum : float
-        As in `torch.nn.BatchNorm1d`.
-    affine, track_running_stats : bool
-        As in `torch.nn.BatchNorm1d`.
+    num_features : Channels
+    eps, momentum : As in `torch.nn.BatchNorm1d`
+    affine, track_running_stats : As in `torch.nn.BatchNorm1d`
 
     Attributes
     ----------
-    bn : torch.nn.BatchNorm1d
-        Holds the parameters and the running statistics.
+    bn : Holds the parameters and the running statistics
     """
 
     def __init__(
@@ -103,17 +91,9 @@ class BatchNorm(nn.Module):
 class InstanceNorm(nn.Module):
     """Normalise every batch entry by itself, with the biased variance.
 
-    Parameters
-    ----------
-    num_features : int
-        Channels.
-    eps : float
-        Added to the variance.
-
     Attributes
     ----------
-    weight, bias : torch.nn.Parameter
-        (1, C).
+    weight, bias : (1, C)
     """
 
     def __init__(self, num_features: int, eps: float = 1e-8) -> None:
@@ -135,11 +115,6 @@ class PixelNorm(nn.Module):
 
     Karras et al., "Progressive Growing of GANs", arXiv:1710.10196, but with the sum in place of the mean, as SPINE
     has it.
-
-    Parameters
-    ----------
-    eps : float
-        Added to the squared length.
     """
 
     def __init__(self, eps: float = 1e-8) -> None:

@@ -26,13 +26,7 @@ __all__ = [
 
 
 class _Pooling(nn.Module):
-    """Pooling over a kernel.
-
-    Parameters
-    ----------
-    kernel : Kernel or int
-        Geometry; a number n is a three-dimensional kernel of size and stride n.
-    """
+    """Pooling over a kernel."""
 
     reduction: Reduction
 
@@ -64,13 +58,7 @@ class SumPooling(_Pooling):
 
 
 class PoolingTranspose(nn.Module):
-    """Copy coarse rows to the finer sites, adding up where kernels overlap.
-
-    Parameters
-    ----------
-    kernel : Kernel or int
-        Geometry; a number n is a three-dimensional kernel of size and stride n.
-    """
+    """Copy coarse rows to the finer sites, adding up where kernels overlap."""
 
     def __init__(self, kernel: Kernel | int) -> None:
         super().__init__()
