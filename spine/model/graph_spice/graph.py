@@ -1,0 +1,138 @@
+"""Graphs of voxels: which voxels of an event and a semantic class are joined by an edge."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from spine.errors import DataError
+from spine.ops.clustering import METRIC_ORDERS
+from spine.ops.distance import nearest_neighbours
+from spine.sparse.keys import KeyLayout
+
+__all__ = ["knn_edges", "near_pairs", "radius_edges"]
+
+
+def near_pairs(voxels: Tensor, queries: Tensor, radius: float, metric: str = "euclidean") -> tuple[Tensor, Tensor]:
+    """Pairs of a query and a voxel of the same group that are nearer than a radius, equal voxels excepted.
+
+    Parameters
+    ----------
+    voxels : torch.Tensor
+        (N, 1 + D) int64 group and coordinates, all different.
+    queries : torch.Tensor
+        (M, 1 + D) int64 group and coordinates.
+    radius : float
+        Distances below it count (voxels).
+    metric : {"euclidean", "chebyshev", "cityblock"}
+        Distance.
+
+    Returns
+    -------
+    pairs : torch.Tensor
+        (P, 2) int64 row of the query and row of the voxel; sorted by the offset between them, then by the query's
+        place in space.
+    distances : torch.Tensor
+        (P,) float64.
+
+    Raises
+    ------
+    DataError
+        When a voxel occurs twice or coordinates are out of range.
+    """
+    layout = KeyLayout(voxels.shape[1] - 1)
+    keys, rows = layout.pack(voxels).sort()
+    if bool((keys[1:] == keys[:-1]).any()):
+        raise DataError("a voxel occurs twice in the graph", mend="merge voxels with equal coordinates")
+    wanted, order = layout.pack(queries).sort()
+    pairs, distances = [voxels.new_empty((0, 2))], [voxels.new_empty(0, dtype=torch.float64)]
+    for offset, distance in _offsets(layout.dimension, radius, metric):
+        found, places = _find(keys, wanted + layout.delta(offset))
+        pairs.append(torch.stack([order[found], rows[places]], dim=1))
+        distances.append(torch.full((len(places),), distance, dtype=torch.float64, device=voxels.device))
+    return torch.cat(pairs), torch.cat(distances)
+
+
+def _offsets(dimension: int, radius: float, metric: str) -> list[tuple[tuple[int, ...], float]]:
+    """Non-zero offsets nearer than a radius, with their lengths."""
+    if metric not in METRIC_ORDERS:
+        raise DataError("unknown metric", got=metric, expected=tuple(METRIC_ORDERS))
+    order = METRIC_ORDERS[metric]
+    reach = math.ceil(radius)
+    every = itertools.product(range(-reach, reach + 1), repeat=dimension)
+    lengths = [(offset, float(np.linalg.norm(offset, order))) for offset in every]
+    return [(offset, length) for offset, length in lengths if 0 < length < radius]
+
+
+def _find(keys: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    """Which wanted keys there are, and where."""
+    if len(keys) == 0:
+        return keys.new_empty(0), keys.new_empty(0)
+    places = torch.searchsorted(keys, wanted).clamp(max=len(keys) - 1)
+    found = torch.nonzero(keys[places] == wanted).squeeze(1)
+    return found, places[found]
+
+
+def radius_edges(voxels: Tensor, radius: float, max_neighbors: int = 32) -> Tensor:
+    """Edges in both directions between voxels of a group that are nearer than a radius.
+
+    Parameters
+    ----------
+    voxels : torch.Tensor
+        (N, 1 + D) int64 group and coordinates, all different.
+    radius : float
+        In voxels.
+    max_neighbors : int
+        Most edges into a voxel: those from the nearest are kept, the lower rows among equals.
+
+    Returns
+    -------
+    torch.Tensor
+        (E, 2) int64 source and target.
+    """
+    pairs, distances = near_pairs(voxels, voxels, radius)
+    edges = pairs.flip(1)
+    crowded = torch.bincount(edges[:, 1], minlength=1).max() > max_neighbors
+    return edges[_ranks(edges, distances) < max_neighbors] if crowded else edges
+
+
+def _ranks(edges: Tensor, distances: Tensor) -> Tensor:
+    """Place of each edge among those into the same target, from the nearest source."""
+    order = torch.argsort(edges[:, 0], stable=True)
+    order = order[torch.argsort(distances[order], stable=True)]
+    order = order[torch.argsort(edges[order, 1], stable=True)]
+    counts = torch.bincount(edges[:, 1])
+    first = torch.repeat_interleave(counts.cumsum(0) - counts, counts)
+    ranks = torch.empty_like(order)
+    ranks[order] = torch.arange(len(order), device=order.device) - first
+    return ranks
+
+
+def knn_edges(voxels: Tensor, k: int) -> Tensor:
+    """Edges from the k nearest other voxels of the group.
+
+    Parameters
+    ----------
+    voxels : torch.Tensor
+        (N, 1 + D) int64 group and coordinates, all different.
+    k : int
+        Fewer where the group is smaller.
+
+    Returns
+    -------
+    torch.Tensor
+        (E, 2) int64 source and target, sorted by target, nearest source first. The search runs on the CPU.
+    """
+    table = voxels.cpu().numpy()
+    edges = [np.empty((0, 2), dtype=np.int64)]
+    for group in np.unique(table[:, 0]):
+        rows = np.flatnonzero(table[:, 0] == group)
+        _, near = nearest_neighbours(table[rows, 1:], table[rows, 1:], k + 1)
+        target, place = np.nonzero((near >= 0) & (near != np.arange(len(rows))[:, None]))
+        pairs = np.column_stack([rows[near[target, place]], rows[target]])
+        edges.append(pairs)
+    return torch.from_numpy(np.concatenate(edges)).to(voxels.device)
