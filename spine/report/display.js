@@ -6,7 +6,7 @@ const canvas = $("canvas"), NONE = 65535, GREY = [110, 120, 133];
 const view = { yaw: 0.6, pitch: 0.35, distance: 1, center: [0, 0, 0] };
 const state = { event: null, number: null, hover: null };
 const layers = {}; // side -> {points, lines, ends, marks}
-const gl = canvas.getContext("webgl", { preserveDrawingBuffer: true });
+const gl = canvas.getContext("webgl");
 const say = (text) => Object.assign($("message"), { hidden: !text, textContent: text });
 
 async function inflate(text) {
@@ -275,7 +275,7 @@ function listen() {
   $("color").onchange = () => { refresh(); toUrl(); };
   for (const box of document.querySelectorAll("input")) box.onchange = refresh;
   $("reset").onclick = canvas.ondblclick = () => { resetView(); draw(); };
-  const picture = () => ({ href: canvas.toDataURL(), download: `event_${state.number}.png` });
+  const picture = () => (draw(), { href: canvas.toDataURL(), download: `event_${state.number}.png` });
   $("png").onclick = () => Object.assign(document.createElement("a"), picture()).click();
   for (const [name, act] of [["hashchange", follow], ["resize", draw]]) addEventListener(name, act);
   canvas.onpointerdown = (e) => canvas.setPointerCapture(e.pointerId);

@@ -110,7 +110,7 @@ def _figure(
 
     def draw(axes: figures.Panels) -> None:
         for panel, shown, variable in zip(axes, panels, variables, strict=True):
-            x = figures.Axis(variable.axis, variable.log, _range(shown))
+            x = figures.Axis(variable.axis, variable.log)
             figures.curves(panel, shown, x, figures.Axis(what, limits=(0.0, 1.05)))
 
     caption = (
@@ -118,14 +118,6 @@ def _figure(
         f"(of N = {len(shape)} particles of all classes)."
     )
     return Figure(name, caption, figures.drawing(draw, len(variables), (3.9, 3.2)), csv_of_parts(rows))
-
-
-def _range(shown: Sequence[figures.Curve]) -> tuple[float, float] | None:
-    """Range of the bins that hold entries."""
-    edges = [curve.edges[np.isfinite(curve.y)] for curve in shown]
-    if not edges:
-        return None
-    return float(min(e.min() for e in edges)), float(max(e.max() for e in edges))
 
 
 def _by_class(what: str, shape: F8, passed: NDArray[np.bool_]) -> dict[str, Metric]:

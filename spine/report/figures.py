@@ -139,17 +139,22 @@ def _within(edges: F8, part: float, log: bool) -> F8:
 
 def curves(axes: Axes, shown: Sequence[Curve], x: Axis, y: Axis) -> None:
     """Points with bands, one colour per curve; the points of several curves stand side by side in their bin."""
+    if not any(np.isfinite(curve.y).any() for curve in shown):
+        axes.text(0.5, 0.5, "too few entries", ha="center", transform=axes.transAxes)
+        axes.set(xlabel=x.label, ylabel=y.label, xticks=[], yticks=[])
+        return
     for number, (curve, color) in enumerate(zip(shown, COLORS, strict=False)):
         good = np.isfinite(curve.y)
         value, edges, low, high = curve.y[good], curve.edges[good], curve.low[good], curve.high[good]
-        for i in range(len(value)):
-            axes.fill_between(edges[i], low[i], high[i], color=color, alpha=0.12, linewidth=0.0)
+        bins = np.append(curve.edges[:, 0], curve.edges[-1, 1])
+        band = np.where(good, curve.high, np.nan)
+        axes.stairs(band, bins, baseline=np.where(good, curve.low, 0.0), fill=True, color=color, alpha=0.12)
         place = _within(edges, (number + 1) / (len(shown) + 1), x.log)
         axes.vlines(place, low, high, color=color, linewidth=1.1)
         axes.plot(place, value, "o", color=color, markersize=3.5, label=curve.label)
-    _dress(axes, x, y)
-    if shown:
-        axes.legend()
+    filled = np.concatenate([curve.edges[np.isfinite(curve.y)] for curve in shown])
+    _dress(axes, Axis(x.label, x.log, x.limits or (float(filled.min()), float(filled.max()))), y)
+    axes.legend()
 
 
 def histogram(axes: Axes, counts: Mapping[str, NDArray[np.int64]], edges: F8, x: Axis) -> None:
