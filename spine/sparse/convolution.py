@@ -10,9 +10,10 @@ from spine.errors import DataError
 from spine.sparse.backends import Backend, choose_backend
 from spine.sparse.kernel import Kernel
 from spine.sparse.maps import KernelMap
+from spine.sparse.normalisation import add_row
 from spine.sparse.tensor import SparseTensor
 
-__all__ = ["channelwise", "convolve", "convolve_transposed"]
+__all__ = ["channelwise", "convolve", "convolve_transposed", "linear"]
 
 
 class _Context(FunctionCtx):
@@ -78,7 +79,7 @@ def convolve(
     """
     _check(tensor, weight, kernel)
     if weight.ndim == 2:
-        return tensor.replace_features(_add_bias(tensor.features @ weight, bias))
+        return tensor.replace_features(linear(tensor.features, weight, bias))
     pyramid = tensor.pyramid
     out = pyramid.expanded(tensor.key, kernel) if expand else pyramid.strided(tensor.key, kernel.strides)
     kernel_map = pyramid.kernel_map(tensor.key, out, kernel)
@@ -103,11 +104,21 @@ def convolve_transposed(
     """
     _check(tensor, weight, kernel)
     if weight.ndim == 2:
-        return tensor.replace_features(_add_bias(tensor.features @ weight, bias))
+        return tensor.replace_features(linear(tensor.features, weight, bias))
     pyramid = tensor.pyramid
     out = pyramid.refined(tensor.key, kernel, expand)
     kernel_map = pyramid.kernel_map(out, tensor.key, kernel).transposed
     return SparseTensor(_add_bias(_apply(tensor.features, weight, kernel_map), bias), out, pyramid)
+
+
+def linear(features: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Multiply (N, Cin) features with (Cin, Cout) weights and add a bias, as a convolution of one offset.
+
+    Unlike a plain matrix product this gives the same bits for any number of threads.
+    """
+    rows = torch.arange(len(features), dtype=torch.int32, device=features.device)
+    same = KernelMap(rows, rows, (0, len(rows)), len(rows), len(rows), identity=0, mirrored=True)
+    return _add_bias(_apply(features, weight[None], same), bias)
 
 
 def channelwise(tensor: SparseTensor, weight: Tensor, kernel: Kernel, bias: Tensor | None = None) -> SparseTensor:
@@ -123,7 +134,7 @@ def channelwise(tensor: SparseTensor, weight: Tensor, kernel: Kernel, bias: Tens
 
 
 def _add_bias(features: Tensor, bias: Tensor | None) -> Tensor:
-    return features if bias is None else features + bias
+    return features if bias is None else add_row(features, bias.reshape(-1))
 
 
 def _check(tensor: SparseTensor, weight: Tensor, kernel: Kernel) -> None:

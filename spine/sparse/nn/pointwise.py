@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from spine.sparse.convolution import linear
+from spine.sparse.normalisation import affine, batch_norm, is_supported
 from spine.sparse.segments import segment_mean, spread
 from spine.sparse.tensor import SparseTensor
 
@@ -41,7 +43,7 @@ class Linear(nn.Module):
 
     def forward(self, tensor: SparseTensor) -> SparseTensor:
         """Map ``(N, in)`` to ``(N, out)``."""
-        return tensor.replace_features(self.linear(tensor.features))
+        return tensor.replace_features(linear(tensor.features, self.linear.weight.t(), self.linear.bias))
 
 
 class BatchNorm(nn.Module):
@@ -75,9 +77,34 @@ class BatchNorm(nn.Module):
         Fewer than two rows have no variance: in training they are normalised with the running statistics, which
         stay as they are.
         """
-        if len(tensor) > 1 or not self.training:
-            return tensor.replace_features(self.bn(tensor.features))
-        return tensor.replace_features(self._with_running_statistics(tensor.features))
+        return self.with_leak(tensor, 1.0)
+
+    def with_leak(self, tensor: SparseTensor, slope: float) -> SparseTensor:
+        """Normalise, and multiply what is negative with ``slope``."""
+        features, bn = tensor.features, self.bn
+        if self.training and len(tensor) > 1 and self._has_own_way(features):
+            out, mean, variance = batch_norm(features, bn.weight, bn.bias, bn.eps, slope)
+            self._track(mean, variance * len(tensor) / (len(tensor) - 1))
+            return tensor.replace_features(out)
+        if not (self.training or torch.is_grad_enabled()) and self._has_own_way(features):
+            scale = torch.rsqrt(self._buffer("running_var") + bn.eps) * bn.weight
+            shift = bn.bias - self._buffer("running_mean") * scale
+            return tensor.replace_features(affine(features, scale, shift, slope))
+        out = bn(features) if len(tensor) > 1 or not self.training else self._with_running_statistics(features)
+        return tensor.replace_features(out if slope == 1.0 else nn.functional.leaky_relu(out, slope))
+
+    def _has_own_way(self, features: Tensor) -> bool:
+        """Whether `spine.sparse.normalisation` covers this layer."""
+        return is_supported(features) and self.bn.affine and self.bn.track_running_stats and bool(self.bn.momentum)
+
+    def _buffer(self, name: str) -> Tensor:
+        return self.bn.get_buffer(name)
+
+    def _track(self, mean: Tensor, variance: Tensor) -> None:
+        momentum = self.bn.momentum or 0.0
+        self._buffer("running_mean").lerp_(mean.to(self.bn.weight.dtype), momentum)
+        self._buffer("running_var").lerp_(variance.to(self.bn.weight.dtype), momentum)
+        self._buffer("num_batches_tracked").add_(1)
 
     def _with_running_statistics(self, features: Tensor) -> Tensor:
         bn = self.bn
