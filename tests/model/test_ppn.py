@@ -75,7 +75,7 @@ def test_gate(task: ProposalTask, gate: object) -> None:
     assert net.ppn is not None
     seen: list[SparseTensor] = []
     net.ppn.decoding_block[0].register_forward_hook(lambda _m, _i, out: seen.append(out))
-    net.ppn.get_submodule("decoding_conv.1.0").register_forward_hook(lambda _m, inputs, _o: seen.append(inputs[0]))
+    net.ppn.get_submodule("decoding_conv.1").register_forward_hook(lambda _m, inputs, _o: seen.append(inputs[0]))
     out = net(tensor)
     chance = torch.softmax(out.ppn.proposals.logits[0].features, 1)[:, 1:]
     torch.testing.assert_close(seen[1].features, seen[0].features * gate(chance))
@@ -87,7 +87,7 @@ def test_a_shared_decoder_passes_what_either_task_wants() -> None:
     net, tensor = trained(UResNetPPN(segmentation_network(), decoder)), image_tensor(voxels(), SHAPE)
     seen: list[SparseTensor] = []
     decoder.decoding_block[0].register_forward_hook(lambda _m, _i, out: seen.append(out))
-    decoder.get_submodule("decoding_conv.1.0").register_forward_hook(lambda _m, inputs, _o: seen.append(inputs[0]))
+    decoder.get_submodule("decoding_conv.1").register_forward_hook(lambda _m, inputs, _o: seen.append(inputs[0]))
     out: UResNetPPNOutput = net(tensor)
     assert out.ppn is not None
     assert out.vertex is not None

@@ -26,6 +26,7 @@ def normalise_activate(norm: nn.Module, activation: nn.Module, tensor: SparseTen
     """Apply a normalisation and an activation to ``(N, C)``.
 
     Batch normalisation followed by a (leaky) ReLU is done in one pass on CPUs, everything else one after the other.
+    Hooks on the two layers are not called then.
     """
     slope = _slope(activation)
     if slope is not None and isinstance(norm, BatchNorm) and is_supported(tensor.features):
