@@ -4,16 +4,61 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["STEPS"]
+__all__ = ["ALIASES", "STEPS"]
 
 STEPS: Final[dict[str, str]] = {
     name: f"spine.post.{name}"
     for name in (
         "calo_ke",
+        "calorimetric_direction",
+        "children_count",
         "containment",
+        "csda_ke",
         "direction",
         "fiducial",
+        "local_dedx",
         "match",
+        "mcs_ke",
+        "neutrino_logic",
+        "particle_spread",
+        "particle_threshold",
+        "pid_template",
+        "ppn",
+        "shape_logic",
+        "shower_conversion_distance",
+        "shower_parametric_energy",
+        "shower_start_correction",
+        "shower_start_merge",
+        "start_straightness",
+        "topology_threshold",
+        "track_extrema",
+        "trigger",
+        "vertex",
     )
 }
 """Module of each step by its name."""
+
+ALIASES: Final[dict[str, str]] = {
+    "adjust_interaction_topology": "topology_threshold",
+    "adjust_particle_properties": "particle_threshold",
+    "assign_track_extrema": "track_extrema",
+    "check_containment": "containment",
+    "check_fiducial": "fiducial",
+    "check_time_containment": "containment",
+    "count_children": "children_count",
+    "end_dedx": "local_dedx",
+    "enforce_neutrino_topology": "neutrino_logic",
+    "enforce_particle_semantics": "shape_logic",
+    "get_ppn_candidates": "ppn",
+    "parse_trigger": "trigger",
+    "reconstruct_calo_direction": "calorimetric_direction",
+    "reconstruct_calo_energy": "calo_ke",
+    "reconstruct_calorimetric_direction": "calorimetric_direction",
+    "reconstruct_csda_energy": "csda_ke",
+    "reconstruct_directions": "direction",
+    "reconstruct_mcs_energy": "mcs_ke",
+    "reconstruct_vertex": "vertex",
+    "start_dedx": "local_dedx",
+    "time_containment": "containment",
+}
+"""Step that each older name stands for."""
