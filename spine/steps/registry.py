@@ -33,6 +33,12 @@ def known_steps(kind: Kind) -> dict[str, str]:
     return shipped
 
 
+def _current(kind: Kind, provider: str) -> str:
+    """The name of the step that an older name stands for; any other name as it is."""
+    aliases: dict[str, str] = getattr(importlib.import_module(f"spine.{kind}"), "ALIASES", {})
+    return aliases.get(provider, provider)
+
+
 def is_file(provider: str) -> bool:
     """True when a provider names a Python file rather than a registered step."""
     return provider.partition(":")[0].endswith(".py")
@@ -52,6 +58,7 @@ def step_module(kind: Kind, provider: str) -> str:
             raise ConfigError("no such file for a step", where=f"{kind}.{provider}", got=path.absolute())
         return str(path)
     known = known_steps(kind)
+    provider = _current(kind, provider)
     if provider not in known:
         raise ConfigError(f"no {kind} step is called {provider!r}", mend=did_you_mean(provider, known))
     return known[provider]
@@ -78,7 +85,7 @@ def load_step(kind: Kind, provider: str) -> Step:
     kind : {'post', 'ana'}
         Block in which it stands.
     provider : str
-        Registered name, ``file.py`` with one step in it, or ``file.py:name``.
+        Registered name or an older one of it, ``file.py`` with one step in it, or ``file.py:name``.
 
     Raises
     ------
@@ -87,7 +94,7 @@ def load_step(kind: Kind, provider: str) -> Step:
     """
     where = step_module(kind, provider)
     module = _file_module(Path(where)) if is_file(provider) else importlib.import_module(where)
-    name = provider.partition(":")[2] if is_file(provider) else provider
+    name = provider.partition(":")[2] if is_file(provider) else _current(kind, provider)
     steps = {s.name: s for s in vars(module).values() if isinstance(s, Step) and s.module == module.__name__}
     if not name and len(steps) == 1:
         return next(iter(steps.values()))

@@ -1,0 +1,101 @@
+"""Joining particles that are parts of one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import numpy as np
+
+from spine.build.interactions import gather
+from spine.errors import DataError
+from spine.ops.arrays import FloatArray, IntArray
+from spine.schema import Event, Ragged, Table
+
+__all__ = ["MERGED", "MERGED_WITH", "keep_most_primary", "merge_particles", "own_columns", "track_ends"]
+
+LISTS: Final = ("index", "orig_index", "fragment_ids")
+"""Columns of particles that a merged particle collects."""
+
+MERGED: Final = (
+    *(f"reco_particles.{name}" for name in ("id", "index", "orig_index", "fragment_ids")),
+    *(f"reco_interactions.{name}" for name in ("index", "orig_index", "particle_ids")),
+    "reco_fragments.particle_id",
+)
+"""What merging writes."""
+
+MERGED_WITH: Final = (*MERGED, "reco_particles.is_matched")
+"""What merging reads."""
+
+
+def own_columns(table: Table, names: Iterable[str]) -> None:
+    """Give a table its own copy of columns (``TABLE.COLUMN``), so that single values can be set."""
+    for name in names:
+        column = name.partition(".")[2]
+        table[column] = np.array(table[column])
+
+
+def track_ends(particles: Table, row: int) -> tuple[FloatArray, FloatArray]:
+    """(2, 3) start and end of a track (cm), and the (2, 3) directions that point into it from there."""
+    one = particles[row]
+    return np.stack([one.start_point, one.end_point]), np.stack([one.start_dir, -one.end_dir])
+
+
+def keep_most_primary(particles: Table, row: int, other: int, species: bool) -> None:
+    """Copy primary score and flag, on request also the species, where those of the other are more primary."""
+    scores = particles["primary_scores"]
+    if scores[other, 1] > scores[row, 1]:
+        for name in ("primary_scores", "is_primary", *(("pid_scores", "pid") if species else ())):
+            particles[name][row] = particles[name][other]
+
+
+def merge_particles(event: Event, target: IntArray) -> None:
+    """Join reconstructed particles: points and fragments of a particle go to its target, and it is dropped.
+
+    Parameters
+    ----------
+    event : Event
+        The tables of reconstructed particles, interactions and fragments are changed; particles keep their order and
+        are numbered anew.
+    target : (n,) int64
+        Row of the particle that takes each particle in, its own row for those that stay.
+
+    Raises
+    ------
+    DataError
+        When a particle to be joined is matched to true ones already.
+    """
+    particles = event.reco.particles
+    rows = np.arange(len(particles))
+    joined = target != rows
+    if not joined.any():
+        return
+    if particles["is_matched"][np.union1d(rows[joined], target[joined])].any():
+        raise DataError(
+            "particles to be merged are matched already", where=event.label, mend="run match after the merging step"
+        )
+    number = np.cumsum(~joined) - 1
+    order = np.lexsort((rows, joined, number[target]))
+    members = Ragged(order, np.searchsorted(number[target][order], np.arange(number[-1] + 2)))
+    merged = particles[rows[~joined]]
+    for name in LISTS:
+        merged[name] = gather(particles[name], members)
+    merged["id"] = np.arange(len(merged))
+    event["reco_particles"] = merged
+    _renumber(event, number[target], joined)
+
+
+def _renumber(event: Event, number: IntArray, joined: IntArray) -> None:
+    """Point interactions and fragments to the particles that are left."""
+    merged, interactions = event.reco.particles, event.reco.interactions
+    members = interactions["particle_ids"]
+    stay = ~joined[members.values]
+    owners = np.bincount(members.rows[stay], minlength=len(members))
+    kept = Ragged(number[members.values[stay]].astype(np.int32), np.append(0, np.cumsum(owners)))
+    interactions["particle_ids"] = kept
+    for name in ("index", "orig_index"):
+        interactions[name] = gather(merged[name], kept)
+    if "reco_fragments" in event:
+        fragments = event.reco.fragments
+        owner = fragments["particle_id"]
+        fragments["particle_id"] = np.where(owner >= 0, number[np.maximum(owner, 0)], owner)
