@@ -20,6 +20,7 @@ _SEGMENTATION = Family(
     {
         "label": f"{_HERE}.segmentation:label",
         "geometric": f"{_HERE}.segmentation:geometric",
+        "uresnet": "spine.model.providers:uresnet",
     },
     by_mode,
 )
@@ -30,6 +31,7 @@ _FRAGMENTATION = Family(
     {
         "label": f"{_HERE}.fragmentation:label",
         "dbscan": f"{_HERE}.fragmentation:dbscan",
+        "graph_spice": "spine.model.providers:graph_spice",
     },
     by_mode,
     combine_fragments,
