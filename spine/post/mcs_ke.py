@@ -8,11 +8,12 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from spine.ops.arrays import FloatArray, RealArray
+from spine.ops.segments import segment_max
 from spine.physics.mcs import AngleMethod, ScatteringModel, fit_kinetic_energy, scattering_angles
 from spine.physics.tracking import Tracking, track_segments
 from spine.post.csda_ke import tracks_of
 from spine.post.objects import Particles, PidMode, PointMode, RunMode, columns, kinds, objects_of
-from spine.schema import Event, Pid
+from spine.schema import Event, Pid, Ragged
 from spine.schema.species import PID_MASSES, mass_of
 from spine.steps import StepConfig, step
 
@@ -76,20 +77,30 @@ def mcs_ke(event: Event, cfg: McsKeConfig) -> None:
     """
     for objects in objects_of(event, cfg.obj_type, cfg.run_mode, cfg.truth_point_mode):
         table = objects.table
-        rows = tracks_of(objects, cfg.include_pids, cfg.pid_mode)
-        rows = rows[objects.index.lengths[rows] > 1]
+        tried = tracks_of(objects, cfg.include_pids, cfg.pid_mode)
         if cfg.only_uncontained:
-            rows = rows[~table["is_contained"][rows]]
+            tried = tried[~table["is_contained"][tried]]
+        rows = tried[_extents(objects.points(tried), table["start_point"][tried]) > cfg.segment_length]
         masses = mass_of(objects.pids(cfg.pid_mode)[rows])
         tracks = zip(objects.points(rows), table["start_point"][rows], masses, strict=True)
         energies = np.array(table["mcs_ke"])
+        energies[tried] = np.nan
         energies[rows] = [_fit(points, start, mass, cfg) for points, start, mass in tracks]
         table["mcs_ke"] = energies
         if cfg.fill_per_pid:
             per_pid = np.array(table["mcs_ke_per_pid"])
             pids = np.asarray(cfg.include_pids, dtype=np.int64)
+            per_pid[tried[:, None], pids] = np.nan
             per_pid[rows[:, None], pids] = _at_same_momentum(energies[rows], masses, PID_MASSES[pids])
             table["mcs_ke_per_pid"] = per_pid
+
+
+def _extents(points: Ragged, starts: RealArray) -> FloatArray:
+    """(n,) diagonal of the box around the points and the start of each track, cm: up to one segment, no angle."""
+    upper = np.fmax(segment_max(points.values, points.offsets), starts)
+    lower = np.fmin(-segment_max(-points.values, points.offsets), starts)
+    extents: FloatArray = np.linalg.norm(upper - lower, axis=1)
+    return extents
 
 
 def _fit(points: RealArray, start: RealArray, mass: float, cfg: McsKeConfig) -> float:
