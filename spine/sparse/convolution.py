@@ -10,7 +10,7 @@ from spine.errors import DataError
 from spine.sparse.backends import Backend, choose_backend
 from spine.sparse.kernel import Kernel
 from spine.sparse.maps import KernelMap
-from spine.sparse.normalisation import add_row
+from spine.sparse.normalisation import add_row, is_supported
 from spine.sparse.tensor import SparseTensor
 
 __all__ = ["channelwise", "convolve", "convolve_transposed", "linear"]
@@ -114,8 +114,10 @@ def convolve_transposed(
 def linear(features: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Multiply (N, Cin) features with (Cin, Cout) weights and add a bias, as a convolution of one offset.
 
-    Unlike a plain matrix product this gives the same bits for any number of threads.
+    Unlike a plain matrix product this gives the same bits for any number of threads; other devices have no need of it.
     """
+    if not is_supported(features):
+        return _add_bias(features @ weight, bias)
     rows = torch.arange(len(features), dtype=torch.int32, device=features.device)
     same = KernelMap(rows, rows, (0, len(rows)), len(rows), len(rows), identity=0, mirrored=True)
     return _add_bias(_apply(features, weight[None], same), bias)
