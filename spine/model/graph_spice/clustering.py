@@ -130,7 +130,7 @@ def _spread(voxels: IntArray, labels: IntArray, cfg: RadiusOrphanConfig) -> tupl
 
 
 def _near(voxels: IntArray, queries: IntArray, radius: float, metric: str) -> IntArray:
-    pairs, _ = near_pairs(torch.from_numpy(voxels), torch.from_numpy(queries), float(radius), metric)
+    pairs = near_pairs(torch.from_numpy(voxels), torch.from_numpy(queries), float(radius), metric)
     return np.asarray(pairs.numpy(), dtype=np.int64)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from spine.sparse.keys import KeyLayout
 __all__ = ["knn_edges", "near_pairs", "radius_edges"]
 
 
-def near_pairs(voxels: Tensor, queries: Tensor, radius: float, metric: str = "euclidean") -> tuple[Tensor, Tensor]:
+def near_pairs(voxels: Tensor, queries: Tensor, radius: float, metric: str = "euclidean") -> Tensor:
     """Pairs of a query and a voxel of the same group that are nearer than a radius, equal voxels excepted.
 
     Parameters
@@ -33,28 +34,31 @@ def near_pairs(voxels: Tensor, queries: Tensor, radius: float, metric: str = "eu
 
     Returns
     -------
-    pairs : torch.Tensor
+    torch.Tensor
         (P, 2) int64 row of the query and row of the voxel; sorted by the offset between them, then by the query's
         place in space.
-    distances : torch.Tensor
-        (P,) float64.
 
     Raises
     ------
     DataError
         When a voxel occurs twice or coordinates are out of range.
     """
+    offsets = _offsets(voxels.shape[1] - 1, radius, metric)
+    return torch.cat([voxels.new_empty((0, 2)), *_pairs(voxels, queries, [offset for offset, _ in offsets])])
+
+
+def _pairs(voxels: Tensor, queries: Tensor, offsets: Sequence[tuple[int, ...]]) -> list[Tensor]:
+    """(P, 2) rows of queries and of the voxels at each offset from them."""
     layout = KeyLayout(voxels.shape[1] - 1)
     keys, rows = layout.pack(voxels).sort()
     if bool((keys[1:] == keys[:-1]).any()):
         raise DataError("a voxel occurs twice in the graph", mend="merge voxels with equal coordinates")
-    wanted, order = layout.pack(queries).sort()
-    pairs, distances = [voxels.new_empty((0, 2))], [voxels.new_empty(0, dtype=torch.float64)]
-    for offset, distance in _offsets(layout.dimension, radius, metric):
+    wanted, order = (keys, rows) if queries is voxels else layout.pack(queries).sort()
+    pairs = []
+    for offset in offsets:
         found, places = _find(keys, wanted + layout.delta(offset))
         pairs.append(torch.stack([order[found], rows[places]], dim=1))
-        distances.append(torch.full((len(places),), distance, dtype=torch.float64, device=voxels.device))
-    return torch.cat(pairs), torch.cat(distances)
+    return pairs
 
 
 def _offsets(dimension: int, radius: float, metric: str) -> list[tuple[tuple[int, ...], float]]:
@@ -94,10 +98,16 @@ def radius_edges(voxels: Tensor, radius: float, max_neighbors: int = 32) -> Tens
     torch.Tensor
         (E, 2) int64 source and target.
     """
-    pairs, distances = near_pairs(voxels, voxels, radius)
-    edges = pairs.flip(1)
-    crowded = torch.bincount(edges[:, 1], minlength=1).max() > max_neighbors
-    return edges[_ranks(edges, distances) < max_neighbors] if crowded else edges
+    offsets = _offsets(voxels.shape[1] - 1, radius, "euclidean")
+    half = [(offset, length) for offset, length in offsets if offset > (0,) * len(offset)]
+    pairs = _pairs(voxels, voxels, [offset for offset, _ in half])
+    edges = torch.cat([voxels.new_empty((0, 2)), *pairs, *(pair.flip(1) for pair in pairs)])
+    if len(offsets) <= max_neighbors or torch.bincount(edges[:, 1], minlength=1).max() <= max_neighbors:
+        return edges
+    lengths = torch.tensor([length for _, length in half], dtype=torch.float64, device=voxels.device)
+    counts = torch.tensor([len(pair) for pair in pairs], device=voxels.device)
+    distances = torch.repeat_interleave(lengths, counts).repeat(2)
+    return edges[_ranks(edges, distances) < max_neighbors]
 
 
 def _ranks(edges: Tensor, distances: Tensor) -> Tensor:
