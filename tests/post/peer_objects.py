@@ -9,9 +9,21 @@ from typing import Any
 import numpy as np
 
 from spine.schema import Event, Ragged, Table, offsets_of, product, row_of
+from spine.schema.detector_records import CRTHit
 from spine.steps import Step
 
-__all__ = ["LOWER", "SIZE", "answer", "answers", "applied", "column", "empty_event", "event_of", "peer_events"]
+__all__ = [
+    "LOWER",
+    "SIZE",
+    "answer",
+    "answers",
+    "applied",
+    "column",
+    "empty_event",
+    "event_of",
+    "events_in_sbnd",
+    "peer_events",
+]
 
 Array = np.ndarray[Any, Any]
 DATA = Path(__file__).parent / "data"
@@ -115,3 +127,25 @@ def answers(case: str) -> dict[str, Array]:
 def answer(case: str, name: str) -> Array:
     """One column of a case."""
     return answers(case)[name]
+
+
+def events_in_sbnd() -> list[Event]:
+    """The events moved by 250 cm along z, so that SBND's cathode (x = 0) cuts them, with sources and tagger hits."""
+    events, hits = peer_events(), answers("hits")
+    for i, event in enumerate(events):
+        shift = np.array([0.0, 0.0, 250.0])
+        event["points"] = event["points_label"] = (event["points"] + shift).astype(np.float32)
+        for name, columns in zip(
+            TABLES, (("start_point", "end_point"),) * 2 + (("vertex",), ("reco_vertex",)), strict=True
+        ):
+            for one in columns:
+                event.table(name)[one] = event.table(name)[one] + shift
+        event["sources"] = _sbnd_sources(event["points"])
+        rows = slice(40 * i, 40 * i + 40)
+        event["crthits"] = Table(CRTHit, 40, {name: values[rows] for name, values in hits.items()})
+    return events
+
+
+def _sbnd_sources(points: Array) -> Array:
+    """(n, 2) module 0, TPC 0 below x = 0 and 1 above."""
+    return np.column_stack([np.zeros(len(points), dtype=np.int64), points[:, 0] > 0])

@@ -37,7 +37,7 @@ def test_missing_without_vertex_or_distance() -> None:
 
 def test_weights_are_charges_and_rounding_does_not_matter() -> None:
     points = np.array([[0.0, 0.0, 0.0], [2.0, 0.0, 0.0], [0.0, 5.0, 0.0]])
-    event = event_of(points, [100.0, 3.0, 4.0], {"index": [[0, 1, 2]]}, {"particle_ids": [[0]]})
+    event = event_of(points, np.array([100.0, 3.0, 4.0]), {"index": [[0, 1, 2]]}, {"particle_ids": [[0]]})
     event.reco.interactions["vertex"] = [[1e-6, -1e-6, 1e-6]]
     applied(calorimetric_direction, events=[event], run_mode="reco")
     np.testing.assert_allclose(event.reco.interactions["dir"], [[0.6, 0.8, 0.0]], atol=1e-5)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from pydantic import ValidationError
@@ -11,7 +13,7 @@ from spine.post.particle_threshold import ParticleThresholdConfig, particle_thre
 from tests.post.peer_objects import answers, applied, column
 from tests.post.properties import check_empty, check_order, check_repeat, single_points
 
-OPTIONS = {
+OPTIONS: dict[str, Any] = {
     "shower_pid_thresholds": {1: 0.3, 0: 0.0},
     "track_pid_thresholds": {4: 0.6, 3: 0.4, 5: 0.3, 2: 0.0},
     "primary_threshold": 0.7,
