@@ -14,7 +14,7 @@ from tests.post.peer_objects import answers, applied, empty_event, event_of, eve
 CASES: dict[str, dict[str, Any]] = {
     "track_cluster": {"eps": 2.0},
     "track_cluster_tpc": {
-        "eps": 3.05, "max_axis_dist": 1.013, "min_size": 6, "max_rel_spread": 0.2, "split_volume": "tpc",
+        "eps": 3.05, "max_axis_dist": 1.0528, "min_size": 6, "max_rel_spread": 0.2, "split_volume": "tpc",
         "metric": "cityblock",
     },
 }  # fmt: skip
