@@ -193,7 +193,8 @@ def read_checkpoint(path: Path, sha256: str | None = None, device: torch.device 
     try:
         content = torch.load(path, map_location=device, weights_only=True)
     except (UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
-        raise DataError("the file of weights cannot be read", where=path, got=str(error).splitlines()[0]) from error
+        mend = "copy it again; a file that holds code beside plain values and tensors is not read"
+        raise DataError("the file of weights cannot be read", where=path, mend=mend) from error
     if not isinstance(content, Mapping) or not isinstance(content.get("state_dict"), Mapping):
         got = sorted(content) if isinstance(content, Mapping) else type(content).__name__
         raise DataError("the file holds no weights", where=path, got=got, expected="a mapping with state_dict")

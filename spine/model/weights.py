@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
 from spine.errors import ConfigError, DataError, did_you_mean
@@ -80,10 +79,11 @@ def load_weights(networks: Mapping[str, nn.Module], sources: Sequence[WeightSour
     rest = [name for name in networks if name not in {source.module for source in sources}]
     ready: list[tuple[nn.Module, dict[str, Tensor], Loaded]] = []
     for source in sources:
+        names = [source.module] if source.module else rest
+        modules = {name: _submodule(networks, name) for name in names}
         path = locate_weights(source.path)
         checkpoint, digest = read_checkpoint(path), file_sha256(path)
-        for name in [source.module] if source.module else rest:
-            module = _submodule(networks, name)
+        for name, module in modules.items():
             whole = source.namespace if source.module or len(networks) == 1 else name
             namespace, state = weights_for(module, checkpoint, name, whole)
             ready.append((module, state, Loaded(name, namespace, path, digest, tuple(state))))
@@ -128,7 +128,7 @@ def weights_for(
     Raises
     ------
     DataError
-        When a weight is missing, left over, or has the wrong shape or type, or when both places fit and differ.
+        When a weight is missing, left over, or has the wrong shape or type.
     """
     spaces = (name, "") if namespace is None else (namespace,)
     found = {space: _below(checkpoint.state, space) for space in spaces}
@@ -138,9 +138,6 @@ def weights_for(
     if not fits:
         best = min(spaces, key=lambda space: len(problems[space]))
         raise _misfit(name, best, problems[best], checkpoint)
-    if len(fits) == 2 and any(not torch.equal(found[name][key], found[""][key]) for key in wanted):
-        where, mend = checkpoint.path, "set model_name"
-        raise DataError(f"two sets of weights fit module {name!r}", where=where, got=fits, mend=mend)
     return fits[0], found[fits[0]]
 
 

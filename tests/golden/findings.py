@@ -71,7 +71,8 @@ def compare_numbers(product: str, found: Array, expected: Array, differing: int 
         return Finding(product, len(expected), differing=1, note=f"shape {found.shape}, expected {expected.shape}")
     here, there = found.astype(np.float64), expected.astype(np.float64)
     same = (here == there) | (np.isnan(here) & np.isnan(there))
-    gaps = np.where(same, 0.0, np.abs(here - there))
+    with np.errstate(invalid="ignore"):
+        gaps = np.where(same, 0.0, np.abs(here - there))
     gaps = np.where(np.isnan(gaps), np.inf, gaps)
     scale = ABSOLUTE + RELATIVE * np.abs(np.where(np.isfinite(there), there, 0.0))
     excess = float((gaps / scale).max(initial=0.0))
