@@ -17,6 +17,7 @@ STEPS: Final[dict[str, str]] = {
         "csda_ke",
         "direction",
         "fiducial",
+        "flash_match",
         "local_dedx",
         "match",
         "mcs_ke",
@@ -62,6 +63,7 @@ ALIASES: Final[dict[str, str]] = {
     "reconstruct_mcs_energy": "mcs_ke",
     "reconstruct_vertex": "vertex",
     "run_crt_matching": "crt_match",
+    "run_flash_matching": "flash_match",
     "start_dedx": "local_dedx",
     "time_containment": "containment",
 }

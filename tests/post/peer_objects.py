@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from spine.schema import Event, Ragged, Table, offsets_of, product, row_of
-from spine.schema.detector_records import CRTHit
+from spine.schema.detector_records import CRTHit, Flash
 from spine.steps import Step
 
 __all__ = [
@@ -130,7 +130,7 @@ def answer(case: str, name: str) -> Array:
 
 
 def events_in_sbnd() -> list[Event]:
-    """The events moved by 250 cm along z, so that SBND's cathode (x = 0) cuts them, with sources and tagger hits."""
+    """The events moved by 250 cm along z, so that SBND's cathode (x = 0) cuts them, with flashes and tagger hits."""
     events, hits = peer_events(), answers("hits")
     for i, event in enumerate(events):
         shift = np.array([0.0, 0.0, 250.0])
@@ -142,6 +142,8 @@ def events_in_sbnd() -> list[Event]:
                 event.table(name)[one] = event.table(name)[one] + shift
         event["sources"] = _sbnd_sources(event["points"])
         rows = slice(40 * i, 40 * i + 40)
+        lights = answers("flashes")
+        event["flashes"] = Table(Flash, 8, {name: list(values[8 * i : 8 * i + 8]) for name, values in lights.items()})
         event["crthits"] = Table(CRTHit, 40, {name: values[rows] for name, values in hits.items()})
     return events
 
