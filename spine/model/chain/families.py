@@ -54,6 +54,7 @@ _PARTICLES = Family(
         "label": f"{_HERE}.particles:label",
         "skip": f"{_HERE}.particles:skip",
         "geometric": f"{_HERE}.particles:geometric",
+        "grappa": "spine.model.grappa.providers:particles",
     },
     by_path,
     combine_groups,
@@ -75,6 +76,7 @@ _INTERACTIONS = Family(
         "label": f"{_HERE}.interactions:label",
         "skip": f"{_HERE}.interactions:skip",
         "geometric": f"{_HERE}.interactions:geometric",
+        "grappa": "spine.model.grappa.providers:interactions",
     },
     by_mode,
 )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spine.model.chain.provider import Result
 from spine.ops.arrays import FloatArray, IntArray
@@ -74,8 +75,8 @@ def combine_groups(event: Event, parts: Sequence[Groups]) -> Result:
     """Particles of the groups of all parts, and the columns of the fragments from which they were made.
 
     Particles come part by part, in the order of their group numbers. The primary of a particle is its fragment with
-    the largest primary score, the first among equals; it gives the particle its class. Fragments that no part
-    grouped have group -1, and NaN elsewhere.
+    the largest probability of being primary, the first among equals; it gives the particle its class. Fragments that
+    no part grouped have group -1, and NaN elsewhere.
     """
     fragments: Ragged = event["fragment_clusts"]
     n = len(fragments)
@@ -103,12 +104,19 @@ def combine_groups(event: Event, parts: Sequence[Groups]) -> Result:
 
 def _primaries(groups: IntArray, node_pred: FloatArray, count: int) -> IntArray:
     """(count,) fragment that is the primary of each group."""
-    score = (node_pred[:, 1] - node_pred[:, 0]).astype(np.float64)
-    order = np.lexsort((np.arange(len(groups)), -score, groups))
+    order = np.lexsort((np.arange(len(groups)), -_probability(node_pred), groups))
     order = order[groups[order] >= 0]
     first = np.searchsorted(groups[order], np.arange(count))
     primaries: IntArray = order[first]
     return primaries
+
+
+def _probability(node_pred: FloatArray) -> NDArray[np.float32]:
+    """(n,) probability of primary in single precision, as in SPINE: scores that are sure beyond that are equal."""
+    scores = node_pred.astype(np.float32)
+    top = scores.max(axis=1)
+    scale = np.log(np.exp(scores - top[:, None]).sum(axis=1)) + top
+    return np.asarray(np.exp(scores[:, 1] - scale), dtype=np.float32)
 
 
 def _merged(fragments: Ragged, groups: IntArray, count: int) -> Ragged:
