@@ -11,6 +11,7 @@ STEPS: Final[dict[str, str]] = {
     for name in (
         "calo_ke",
         "calorimetric_direction",
+        "cathode_crosser",
         "children_count",
         "containment",
         "crt_match",
@@ -53,6 +54,7 @@ ALIASES: Final[dict[str, str]] = {
     "end_dedx": "local_dedx",
     "enforce_neutrino_topology": "neutrino_logic",
     "enforce_particle_semantics": "shape_logic",
+    "find_cathode_crossers": "cathode_crosser",
     "get_ppn_candidates": "ppn",
     "parse_trigger": "trigger",
     "reconstruct_calo_direction": "calorimetric_direction",

@@ -12,7 +12,15 @@ from spine.errors import DataError
 from spine.ops.arrays import FloatArray, IntArray
 from spine.schema import Event, Ragged, Table
 
-__all__ = ["MERGED", "MERGED_WITH", "keep_most_primary", "merge_particles", "own_columns", "track_ends"]
+__all__ = [
+    "MERGED",
+    "MERGED_WITH",
+    "keep_most_primary",
+    "merge_interactions",
+    "merge_particles",
+    "own_columns",
+    "track_ends",
+]
 
 LISTS: Final = ("index", "orig_index", "fragment_ids")
 """Columns of particles that a merged particle collects."""
@@ -66,23 +74,50 @@ def merge_particles(event: Event, target: IntArray) -> None:
         When a particle to be joined is matched to true ones already.
     """
     particles = event.reco.particles
-    rows = np.arange(len(particles))
-    joined = target != rows
+    joined = target != np.arange(len(particles))
     if not joined.any():
         return
-    if particles["is_matched"][np.union1d(rows[joined], target[joined])].any():
+    if particles["is_matched"][np.union1d(np.flatnonzero(joined), target[joined])].any():
         raise DataError(
             "particles to be merged are matched already", where=event.label, mend="run match after the merging step"
         )
-    number = np.cumsum(~joined) - 1
-    order = np.lexsort((rows, joined, number[target]))
-    members = Ragged(order, np.searchsorted(number[target][order], np.arange(number[-1] + 2)))
-    merged = particles[rows[~joined]]
-    for name in LISTS:
-        merged[name] = gather(particles[name], members)
+    event["reco_particles"], number = _joined(particles, target, LISTS)
+    _renumber(event, number, joined)
+
+
+def merge_interactions(event: Event, target: IntArray) -> None:
+    """Join reconstructed interactions: particles of an interaction go to its target, and it is dropped.
+
+    Parameters
+    ----------
+    event : Event
+        The tables of reconstructed interactions, particles and fragments are changed; interactions keep their order
+        and are numbered anew.
+    target : (n,) int64
+        Row of the interaction that takes each one in, its own row for those that stay.
+    """
+    if (target == np.arange(len(target))).all():
+        return
+    lists = ("particle_ids", "index", "orig_index")
+    event["reco_interactions"], number = _joined(event.reco.interactions, target, lists)
+    for name in ("reco_particles", "reco_fragments"):
+        if name in event:
+            owner = event.table(name)["interaction_id"]
+            event.table(name)["interaction_id"] = np.where(owner >= 0, number[np.maximum(owner, 0)], owner)
+
+
+def _joined(table: Table, target: IntArray, lists: tuple[str, ...]) -> tuple[Table, IntArray]:
+    """The rows that stay, with lists that hold those of the rows they take in; and the new number of each old row."""
+    rows = np.arange(len(table))
+    joined = target != rows
+    number = (np.cumsum(~joined) - 1)[target]
+    order = np.lexsort((rows, joined, number))
+    members = Ragged(order, np.searchsorted(number[order], np.arange((~joined).sum() + 1)))
+    merged = table[rows[~joined]]
+    for name in lists:
+        merged[name] = gather(table[name], members)
     merged["id"] = np.arange(len(merged))
-    event["reco_particles"] = merged
-    _renumber(event, number[target], joined)
+    return merged, number
 
 
 def _renumber(event: Event, number: IntArray, joined: IntArray) -> None:

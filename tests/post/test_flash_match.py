@@ -68,7 +68,8 @@ def test_merged_flashes_are_those_of_spine() -> None:
 def test_merging_keeps_volumes_apart_on_request() -> None:
     flashes = Table(Flash, 4, {
         "time": [1.0, 1.2, 1.4, 9.0], "time_width": [0.1] * 4, "volume_id": [0, 1, 0, 1],
-        "total_pe": [1.0, 2.0, 4.0, 8.0], "width": [[2.0, 2.0, 0.0]] * 4, "center": [[0.0, 0.0, 0.0], [1.0] * 3, [2.0] * 3, [3.0] * 3],
+        "total_pe": [1.0, 2.0, 4.0, 8.0],
+        "width": [[2.0, 2.0, 0.0]] * 4, "center": [[0.0, 0.0, 0.0], [1.0] * 3, [2.0] * 3, [3.0] * 3],
         "pe_per_ch": [[1.0], [2.0], [1.0, 3.0], [8.0]], "fast_to_total": [0.5, 0.5, 0.25, 0.5],
     })  # fmt: skip
     merged, rows = merge_flashes(flashes, FlashMerging(combine_volumes=False))
