@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from spine.errors import DataError
+from spine.model.chain import Plan
 from spine.model.networks import make_networks, network_names
 from spine.model.weights import WeightSource, load_weights
 
@@ -33,9 +34,12 @@ class Golden:
     ----------
     path : Path
         The directory.
+    chain : list of Plan
+        The chain of the configuration, once it has been built.
     """
 
     path: Path
+    chain: list[Plan] = field(default_factory=list)
     _networks: dict[str, nn.Module] = field(default_factory=dict)
 
     @cached_property

@@ -25,10 +25,11 @@ from tests.golden.findings import (
     compare_numbers,
     compare_partitions,
 )
+from tests.golden.graph_products import undecided
 
 GOLDEN = Path(os.environ.get("SPINE_GOLDEN", "golden"))
 UNIT = {"reps": 1, "depth": 2, "filters": 4, "spatial_size": 32}
-MODULES = {
+MODULES: dict[str, Any] = {
     "uresnet_ppn": {"uresnet": {**UNIT, "num_classes": 5}, "ppn": {}},
     "graph_spice": {
         "embedder": {"uresnet": {**UNIT, "num_input": 4}},
@@ -140,6 +141,13 @@ def test_a_change_is_seen(
     assert line in outside
 
 
+def test_what_cannot_be_compared_is_outside(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = {"model": {"modules": {**MODULES, "graph_spice": {**MODULES["graph_spice"], "invert": 3}}}}
+    (directory / "reco" / "chain.yaml").write_text(yaml.safe_dump(config))
+    assert main([str(directory)]) == 1
+    assert "cannot be compared: ConfigError" in capsys.readouterr().out
+
+
 def test_nothing_to_compare_is_no_agreement(directory: Path) -> None:
     (directory / "outputs" / "small.npz").unlink()
     assert main([str(directory)]) == 2
@@ -159,6 +167,12 @@ def test_tolerance() -> None:
     assert not compare_numbers("x", np.array([0.0, np.nan]), expected).good
     assert compare_numbers("x", np.array([np.nan, np.inf]), np.array([np.nan, np.inf])).good
     assert not compare_numbers("x", expected, expected, differing=1).good
+
+
+def test_choices_between_equal_scores_are_open() -> None:
+    logits = np.array([[0.0, 1.0], [1.0, 1.00001], [-3.0, -3.001], [100.0, 100.015]])
+    assert undecided(logits) == 2
+    assert undecided(np.empty((0, 2))) == 0
 
 
 def test_ties_are_counted_but_allowed() -> None:
