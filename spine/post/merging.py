@@ -14,7 +14,6 @@ from spine.schema import Event, Ragged, Table
 
 __all__ = [
     "MERGED",
-    "MERGED_WITH",
     "keep_most_primary",
     "merge_interactions",
     "merge_particles",
@@ -22,18 +21,15 @@ __all__ = [
     "track_ends",
 ]
 
-LISTS: Final = ("index", "orig_index", "fragment_ids")
+LISTS: Final = ("index", "orig_index", "fragment_ids", "ppn_ids")
 """Columns of particles that a merged particle collects."""
 
 MERGED: Final = (
-    *(f"reco_particles.{name}" for name in ("id", "index", "orig_index", "fragment_ids")),
+    *(f"reco_particles.{name}" for name in ("id", *LISTS)),
     *(f"reco_interactions.{name}" for name in ("index", "orig_index", "particle_ids")),
     "reco_fragments.particle_id",
 )
 """What merging writes."""
-
-MERGED_WITH: Final = (*MERGED, "reco_particles.is_matched")
-"""What merging reads."""
 
 
 def own_columns(table: Table, names: Iterable[str]) -> None:

@@ -25,7 +25,7 @@ class NeutrinoLogicConfig(StepConfig):
 
 @step(
     reads=(
-        "reco_particles.interaction_id", "reco_particles.index", "reco_particles.pid", "reco_particles.pid_scores",
+        "reco_particles.interaction_id", "reco_particles.pid", "reco_particles.pid_scores",
     ),
     writes=("reco_particles.pid", "reco_particles.pid_scores"),
 )  # fmt: skip

@@ -48,7 +48,7 @@ class PpnConfig(StepConfig):
 @step(
     reads=(
         "data", "data_adapt", "segmentation", "ghost", "ppn_points", "ppn_classify_endpoints",
-        "reco_particles.index", "reco_particles.shape",
+        "reco_particles.shape",
     ),
     writes=("ppn_pred", "reco_particles.ppn_ids"),
 )  # fmt: skip

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
-from spine.ops.arrays import BoolArray, IntArray
+from spine.ops.arrays import BoolArray, FloatArray, IntArray
 from spine.ops.distance import closest_pair
 from spine.ops.segments import segment_sum
 from spine.physics.dedx import local_dedx
-from spine.post.merging import MERGED, MERGED_WITH, keep_most_primary, merge_particles, own_columns, track_ends
+from spine.physics.tracking import track_length
+from spine.post.merging import MERGED, keep_most_primary, merge_particles, own_columns, track_ends
 from spine.post.objects import Objects, columns, objects_of
 from spine.post.selected import interaction_rows, of_shape
 from spine.schema import Event, Shape
@@ -33,8 +34,8 @@ class ShowerStartMergeConfig(StepConfig):
 
 @step(
     reads=(
-        "points", "depositions", "reco_particles.shape", "reco_particles.length", "reco_particles.end_point",
-        "reco_particles.end_dir", *CHANGED, *MERGED_WITH,
+        "points", "depositions", "reco_particles.shape", "reco_particles.end_point",
+        "reco_particles.end_dir", *CHANGED, *MERGED,
     ),
     writes=(*CHANGED, *MERGED),
 )  # fmt: skip
@@ -90,13 +91,21 @@ def _joined(objects: Objects, shower: int, tracks: IntArray, cfg: ShowerStartMer
 
 def _stays(objects: Objects, tracks: IntArray, cfg: ShowerStartMergeConfig) -> BoolArray:
     """Tracks too long or too dense to be part of a shower."""
-    table = objects.table
-    stays = table["length"][tracks] > cfg.track_length_limit
+    stays = _lengths(objects, tracks) > cfg.track_length_limit
     if cfg.track_dedx_limit is not None:
         points, values = objects.points(tracks), objects.depositions()[tracks].values
-        dedx = local_dedx(points.values, points.offsets, values, table["start_point"][tracks], DEDX_RADIUS)
+        starts = objects.table["start_point"][tracks]
+        dedx = local_dedx(points.values, points.offsets, values, starts, DEDX_RADIUS)
         stays |= dedx > cfg.track_dedx_limit
     return np.asarray(stays)
+
+
+def _lengths(objects: Objects, tracks: IntArray) -> FloatArray:
+    """Lengths of tracks (cm): as measured before, else measured here."""
+    lengths: FloatArray = np.array(objects.table["length"][tracks])
+    for i in np.flatnonzero(np.isnan(lengths)):
+        lengths[i] = track_length(objects.points(tracks[i : i + 1]).values, objects.table["start_point"][tracks[i]])
+    return lengths
 
 
 def _move_start(objects: Objects, shower: int, track: int) -> None:
