@@ -85,22 +85,8 @@ def sidecar_of(path: Path) -> Path:
 def verify_checkpoint(path: Path, sha256: str | None = None) -> str | None:
     """Compare a file with the SHA-256 that is expected, and with the one in the file beside it.
 
-    Parameters
-    ----------
-    path : Path
-        Checkpoint.
-    sha256 : str, optional
-        Expected digest.
-
-    Returns
-    -------
-    str or None
-        The digest, None when there was nothing to compare with.
-
-    Raises
-    ------
-    DataError
-        When the file is missing, does not have the digest, or the file beside it cannot be understood.
+    Returns the digest, None when there was nothing to compare with. Raises DataError when the file is missing, does
+    not have the digest, or the file beside it cannot be understood.
     """
     if not path.is_file():
         raise DataError("there is no such file of weights", where=path, mend="check weight_path")
@@ -171,18 +157,7 @@ def _download(url: str, digest: str, cache: Path | None) -> Path:
 def read_checkpoint(path: Path, sha256: str | None = None, device: torch.device | str = "cpu") -> Checkpoint:
     """Read a checkpoint of format 1 or 2.
 
-    Parameters
-    ----------
-    path : Path
-        File; its digest is checked where there is one beside it.
-    sha256 : str, optional
-        Expected digest.
-    device : torch.device or str
-        Where the weights go.
-
-    Returns
-    -------
-    Checkpoint
+    Its digest is compared with ``sha256`` and with the one in the file beside it; the weights go to ``device``.
 
     Raises
     ------
@@ -211,24 +186,8 @@ def read_checkpoint(path: Path, sha256: str | None = None, device: torch.device 
 def write_checkpoint(path: Path, checkpoint: Checkpoint, world_size: int = 1) -> str:
     """Write a checkpoint of format 2, and its SHA-256 beside it; each appears complete or not at all.
 
-    Parameters
-    ----------
-    path : Path
-        File to write.
-    checkpoint : Checkpoint
-        What to write; its manifest is made anew.
-    world_size : int
-        Number of processes that trained.
-
-    Returns
-    -------
-    str
-        SHA-256 of the file.
-
-    Raises
-    ------
-    StageError
-        When the file cannot be written.
+    The manifest is made anew; ``world_size`` is the number of processes that trained. Returns the SHA-256 of the
+    file, raises StageError when it cannot be written.
     """
     content: dict[str, object] = {"format_version": FORMAT_VERSION, **checkpoint.parts}
     content["state_dict"] = {name: value.detach().cpu() for name, value in checkpoint.state.items()}

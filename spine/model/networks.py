@@ -165,17 +165,7 @@ def _plain(block: Mapping[str, object]) -> dict[str, object]:
 
 
 def make_networks(modules: Modules) -> dict[str, nn.Module]:
-    """Networks with random weights.
-
-    Parameters
-    ----------
-    modules : mapping
-        The ``modules`` block.
-
-    Returns
-    -------
-    dict of str to torch.nn.Module
-        By name, in the order of the block.
+    """Networks of a ``modules`` block by name, with random weights.
 
     Raises
     ------
@@ -197,11 +187,6 @@ def build_networks(modules: Modules, weight_path: str | None = None, trained: bo
         Weights of all networks; path or URL, see `spine.model.checkpoint.locate_weights`.
     trained : bool
         Whether networks without weights are an error.
-
-    Returns
-    -------
-    dict of str to torch.nn.Module
-        By name.
 
     Raises
     ------

@@ -56,19 +56,9 @@ class ProposedPoints(NamedTuple):
 
 
 def predict_points(found: ProposedPoints, cfg: PointPredictionConfig) -> NumberArray:
-    """Points of interest of one event.
+    """Points of interest of one event, (P, 1 + 3 + 2 + 1 + T + 1) float32.
 
-    Parameters
-    ----------
-    found : ProposedPoints
-        Raw output.
-    cfg : PointPredictionConfig
-        Thresholds.
-
-    Returns
-    -------
-    (P, 1 + 3 + 2 + 1 + T + 1) float32
-        Zero, position in voxels, scores of no point and point, number of voxels, scores of the types, type.
+    Columns: zero, position in voxels, scores of no point and point, number of voxels, scores of the types, type.
     """
     scores = softmax(found.raw[:, -2:], axis=1)
     rows = np.flatnonzero(scores[:, 1] > max(cfg.score_threshold, found.mask_threshold))

@@ -105,7 +105,7 @@ def _submodule(networks: Mapping[str, nn.Module], name: str) -> nn.Module:
 def weights_for(
     module: nn.Module, checkpoint: Checkpoint, name: str, namespace: str | None = None
 ) -> tuple[str, dict[str, Tensor]]:
-    """The weights of a module from a checkpoint.
+    """The weights of a module from a checkpoint, and where in the file they were found.
 
     Parameters
     ----------
@@ -113,17 +113,8 @@ def weights_for(
         Says which names, shapes and types there must be.
     checkpoint : Checkpoint
         File.
-    name : str
-        Name of the module.
-    namespace : str, optional
-        Its name in the file; by default ``name``, or the whole file when only that fits.
-
-    Returns
-    -------
-    namespace : str
-        Where they were found.
-    weights : dict of str to torch.Tensor
-        By their names in the module.
+    name, namespace : str
+        Name of the module, and its name in the file; by default the same, or the whole file when only that fits.
 
     Raises
     ------

@@ -15,19 +15,8 @@ __all__ = ["BINARY_LOSSES", "LogDiceCE", "dice_loss", "focal_loss", "log_dice_lo
 def dice_loss(logits: Tensor, targets: Tensor, eps: float = 1e-6, squared_pred: bool = True) -> Tensor:
     """One minus the Dice coefficient (Milletari et al., V-Net, arXiv:1606.04797).
 
-    Parameters
-    ----------
-    logits, targets : torch.Tensor
-        (N,) logits and truths, 0 or 1.
-    eps : float
-        Added to both parts of the ratio.
-    squared_pred : bool
-        Square probabilities and truths in the denominator.
-
-    Returns
-    -------
-    torch.Tensor
-        Scalar.
+    Scalar from (N,) logits and truths, 0 or 1; ``eps`` is added to both parts of the ratio, and probabilities and
+    truths are squared in the denominator where ``squared_pred``.
     """
     chances = torch.sigmoid(logits)
     overlap = (chances * targets).sum()
@@ -56,15 +45,7 @@ def focal_loss(logits: Tensor, targets: Tensor, alpha: float = 1.0, gamma: float
 
 
 class LogDiceCE(nn.Module):
-    """Weighted sum of the logarithmic Dice loss, cross-entropy, and optionally the minimum cut.
-
-    Parameters
-    ----------
-    w_dice, w_ce, w_mincut : float
-        Weights.
-    eps : float
-        As in `dice_loss`.
-    """
+    """Weighted sum of the logarithmic Dice loss, cross-entropy, and the minimum cut; ``eps`` as in `dice_loss`."""
 
     def __init__(self, w_dice: float = 0.8, w_ce: float = 0.2, w_mincut: float = 0.0, eps: float = 1e-6) -> None:
         super().__init__()

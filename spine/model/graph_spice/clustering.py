@@ -86,19 +86,8 @@ def _listed(labels: IntArray, groups: IntArray) -> NodeClusters:
 def assign_orphans(voxels: IntArray, labels: IntArray, cfg: RadiusOrphanConfig | KnnOrphanConfig | None) -> IntArray:
     """Give nodes without a cluster the cluster of those around them.
 
-    Parameters
-    ----------
-    voxels : (M, 1 + D) int64
-        Group and coordinates.
-    labels : (M,) int64
-        Cluster, -1 for none; below M.
-    cfg : RadiusOrphanConfig or KnnOrphanConfig, optional
-        How; nothing is done without.
-
-    Returns
-    -------
-    (M,) int64
-        Clusters; new ones have values from M on. -1 where there is still none.
+    ``voxels`` are (M, 1 + D) groups and coordinates, ``labels`` (M,) clusters below M, -1 for none. In the (M,) int64
+    result new clusters have values from M on; -1 stays where there is still none.
     """
     if cfg is None:
         return labels
@@ -135,13 +124,7 @@ def _near(voxels: IntArray, queries: IntArray, radius: float, metric: str) -> In
 
 
 def vote(rows: IntArray, labels: IntArray) -> tuple[IntArray, IntArray]:
-    """Most frequent label of each row that occurs; of equally frequent ones the smallest.
-
-    Returns
-    -------
-    rows, labels : (R,) int64
-        Rows in rising order and their labels.
-    """
+    """Rows that occur, rising, and the most frequent label of each; of equally frequent ones the smallest."""
     found, counts = np.unique(np.column_stack([rows, labels]), axis=0, return_counts=True)
     order = np.lexsort((found[:, 1], -counts, found[:, 0]))
     winners, first = np.unique(found[order, 0], return_index=True)

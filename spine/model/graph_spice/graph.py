@@ -23,10 +23,8 @@ def near_pairs(voxels: Tensor, queries: Tensor, radius: float, metric: str = "eu
 
     Parameters
     ----------
-    voxels : torch.Tensor
-        (N, 1 + D) int64 group and coordinates, all different.
-    queries : torch.Tensor
-        (M, 1 + D) int64 group and coordinates.
+    voxels, queries : torch.Tensor
+        (N, 1 + D) and (M, 1 + D) int64 group and coordinates; the voxels must all be different.
     radius : float
         Distances below it count (voxels).
     metric : {"euclidean", "chebyshev", "cityblock"}
@@ -84,19 +82,8 @@ def _find(keys: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
 def radius_edges(voxels: Tensor, radius: float, max_neighbors: int = 32) -> Tensor:
     """Edges in both directions between voxels of a group that are nearer than a radius.
 
-    Parameters
-    ----------
-    voxels : torch.Tensor
-        (N, 1 + D) int64 group and coordinates, all different.
-    radius : float
-        In voxels.
-    max_neighbors : int
-        Most edges into a voxel: those from the nearest are kept, the lower rows among equals.
-
-    Returns
-    -------
-    torch.Tensor
-        (E, 2) int64 source and target.
+    Returns (E, 2) int64 source and target. At most ``max_neighbors`` edges go into a voxel: those from the nearest
+    are kept, the lower rows among equals. ``voxels`` as in `near_pairs`.
     """
     offsets = _offsets(voxels.shape[1] - 1, radius, "euclidean")
     half = [(offset, length) for offset, length in offsets if offset > (0,) * len(offset)]
@@ -125,17 +112,8 @@ def _ranks(edges: Tensor, distances: Tensor) -> Tensor:
 def knn_edges(voxels: Tensor, k: int) -> Tensor:
     """Edges from the k nearest other voxels of the group.
 
-    Parameters
-    ----------
-    voxels : torch.Tensor
-        (N, 1 + D) int64 group and coordinates, all different.
-    k : int
-        Fewer where the group is smaller.
-
-    Returns
-    -------
-    torch.Tensor
-        (E, 2) int64 source and target, sorted by target, nearest source first. The search runs on the CPU.
+    Returns (E, 2) int64 source and target, nearest source first; fewer than k where the group is smaller. ``voxels``
+    as in `near_pairs`. The search runs on the CPU.
     """
     table = voxels.cpu().numpy()
     edges = [np.empty((0, 2), dtype=np.int64)]

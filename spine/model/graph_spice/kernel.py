@@ -16,15 +16,7 @@ SPATIAL = 3
 
 
 class BilinearKernel(nn.Module):
-    """Score x1 W x2, plus a learnt number.
-
-    Parameters
-    ----------
-    num_features : int
-        Features per voxel.
-    bias : bool
-        Whether to add a number.
-    """
+    """Score x1 W x2 of two voxels with ``num_features`` features each, plus a learnt number where ``bias``."""
 
     def __init__(self, num_features: int, bias: bool = False) -> None:
         super().__init__()
@@ -104,15 +96,7 @@ class MLP(nn.Module):
 
 
 class MLPKernel(nn.Module):
-    """Score from the features of both voxels after the same dense layers.
-
-    Parameters
-    ----------
-    mlp : MLP
-        Dense layers.
-    bias : bool
-        Bias of the last layer.
-    """
+    """Score from the features of both voxels after the same dense layers; ``bias`` is that of the last layer."""
 
     def __init__(self, mlp: MLP, bias: bool = False) -> None:
         super().__init__()

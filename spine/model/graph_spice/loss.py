@@ -135,12 +135,7 @@ def _overlap(first: Tensor, second: Tensor) -> float:
 def clustering_metrics(output: GraphSpiceOutput, truth: IntArray, found: IntArray) -> dict[str, float]:
     """Adjusted Rand index, purity and efficiency of clusters, averaged over events; 1 where there are no voxels.
 
-    Parameters
-    ----------
-    output : GraphSpiceOutput
-        Says to which event and class each node belongs.
-    truth, found : (M,) int64
-        True and found cluster of each node.
+    ``truth`` and ``found`` are the (M,) int64 clusters of each node.
     """
     if len(truth) != len(found):
         raise DataError("true and found clusters have different rows", got=len(found), expected=len(truth))
@@ -165,13 +160,7 @@ def _agreement(truth: IntArray, found: IntArray, which: BoolArray) -> dict[str, 
 
 
 def build_graph_spice_loss(cfg: GraphSpiceLossConfig) -> GraphSpiceLoss:
-    """The loss that a configuration describes.
-
-    Raises
-    ------
-    ConfigError
-        When there is no such loss, or it takes no such option.
-    """
+    """The loss that a configuration describes; ConfigError when there is none, or it takes no such option."""
     if cfg.loss.name not in BINARY_LOSSES:
         raise ConfigError("unknown loss", got=cfg.loss.name, mend=did_you_mean(cfg.loss.name, BINARY_LOSSES))
     try:
