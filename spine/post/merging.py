@@ -75,7 +75,9 @@ def merge_particles(event: Event, target: IntArray) -> None:
         return
     if particles["is_matched"][np.union1d(np.flatnonzero(joined), target[joined])].any():
         raise DataError(
-            "particles to be merged are matched already", where=event.label, mend="run match after the merging step"
+            "particles to be merged are matched already",
+            where=event.label,
+            mend="run match last, on the output of build",
         )
     event["reco_particles"], number = _joined(particles, target, LISTS)
     _renumber(event, number, joined)
