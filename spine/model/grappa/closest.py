@@ -198,7 +198,7 @@ def _walk_pairs(
             if not to_the_end:
                 break
             side = other
-        distances[k] = np.sqrt(square)
+        distances[k] = np.sqrt(np.float64(square))
     return distances, rows
 
 
