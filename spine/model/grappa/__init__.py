@@ -11,6 +11,7 @@ from spine.model.grappa.loss_options import GrapPALossOptions
 from spine.model.grappa.network import GraphBatch, GraphPredictions, GrapPA
 from spine.model.grappa.objectives import Supervision
 from spine.model.grappa.options import GrapPAOptions
+from spine.model.grappa.true_nodes import true_ends, true_nodes
 from spine.model.grappa.truth import EventTruth, GraphTruth
 
 __all__ = [
@@ -35,4 +36,6 @@ __all__ = [
     "groups_by_score",
     "groups_by_threshold",
     "primary_nodes",
+    "true_ends",
+    "true_nodes",
 ]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
+from spine.errors import DataError
 from spine.model.grappa.clusters import Clusters
 from spine.model.grappa.encoders import SpreadKind, edge_features, node_features
 from spine.model.grappa.graphs import build_graph, take_pairs
@@ -76,8 +77,10 @@ def event_graph(clusters: Clusters, options: GrapPAOptions, spread: SpreadKind =
     Raises
     ------
     DataError
-        See `build_graph` and `node_features`.
+        See `build_graph` and `node_features`; also when groups are needed and not known.
     """
+    if options.graph.group_by is not None and clusters.groups is None:
+        raise DataError("the graph is divided by groups that are not given", got=options.graph.group_by)
     graph = build_graph(clusters, options.graph, options.nodes.shapes)
     limit, count = options.edge_limit, len(graph.pairs) * (1 if graph.directed else 2)
     if limit is not None and count > limit:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
-from spine.errors import DataError
 from spine.model.grappa.closest import far_ends
-from spine.model.grappa.truth import EventTruth
 from spine.ops.arrays import BoolArray, IntArray, NumberArray, RealArray
 from spine.ops.distance import farthest_pair
 from spine.ops.segments import offsets_to_owners, segment_argmax
 from spine.schema import Ragged, Shape
 from spine.steps.step import StepConfig
 
-__all__ = ["EndOptions", "network_ends", "true_ends"]
+__all__ = ["EndOptions", "anchored", "network_ends"]
 
 
 class EndOptions(StepConfig):
@@ -62,7 +60,7 @@ def network_ends(
         _enhance(ends, tracks, far, points, proposals)
         if options.anchor_points:
             for side in range(2):
-                ends[tracks, side] = _anchored(ends[:, side], points, clusts.offsets)[tracks]
+                ends[tracks, side] = anchored(ends[:, side], points, clusts.offsets)[tracks]
     return ends.reshape(-1, 6)
 
 
@@ -96,49 +94,11 @@ def _proposed(points: RealArray, proposals: RealArray, offsets: IntArray, option
         sure = segment_argmax(np.where(inside, score, -1.0), offsets)
         best = np.where(inside[sure], sure, best)
     found = points[best] + proposals[best, :3] + np.float32(0.5)
-    return _anchored(found, points, offsets) if options.anchor_points else found
+    return anchored(found, points, offsets) if options.anchor_points else found
 
 
-def _anchored(targets: RealArray, points: RealArray, offsets: IntArray) -> RealArray:
+def anchored(targets: RealArray, points: RealArray, offsets: IntArray) -> RealArray:
     """(n, 3) voxel of each cluster nearest to its target, the first among equals."""
     gaps = points - targets[offsets_to_owners(offsets)]
     squares = gaps * gaps
     return points[segment_argmax(-np.sqrt(squares[:, 0] + squares[:, 1] + squares[:, 2]), offsets)]
-
-
-def true_ends(truth: EventTruth, clusts: Ragged, swapped: BoolArray | None = None) -> RealArray:
-    """Voxels of clusters nearest to the ends of their earliest true particle.
-
-    Parameters
-    ----------
-    truth : EventTruth
-        Truth of the event.
-    clusts : Ragged of int
-        Rows of the image in each cluster, none of which is empty.
-    swapped : (n,) bool, optional
-        Clusters of which start and end change places, so that networks do not learn their order.
-
-    Returns
-    -------
-    (n, 6) float32 array
-        Start and end, in voxel units.
-
-    Raises
-    ------
-    DataError
-        When a cluster has no true particle.
-    """
-    points = truth.coords[clusts.values].astype(np.float32).reshape(-1, 3)
-    particles = truth.label("particle_index").astype(np.int64)[clusts.values]
-    known = (particles >= 0) & (particles < len(truth.starts))
-    times = np.where(known, truth.times[np.where(known, particles, 0)] if len(truth.times) else 0.0, np.inf)
-    first = np.lexsort((particles, times, ~known, clusts.rows))
-    first = first[np.searchsorted(clusts.rows[first], np.arange(len(clusts)))] if len(first) else first
-    if not known[first].all():
-        raise DataError("a cluster has no true particle", got=int(np.flatnonzero(~known[first])[0]))
-    chosen = particles[first]
-    ends = [_anchored(side[chosen].astype(np.float32), points, clusts.offsets) for side in (truth.starts, truth.ends)]
-    both = np.concatenate(ends, axis=1).astype(np.float32).reshape(-1, 6)
-    if swapped is None:
-        return both
-    return np.where(swapped[:, None], both[:, [3, 4, 5, 0, 1, 2]], both)

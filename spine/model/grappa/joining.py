@@ -6,6 +6,8 @@ entries of the one with fewer edges are added to those of the other, so that eac
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numba
 import numpy as np
 
@@ -14,7 +16,6 @@ from spine.ops.arrays import BoolArray, FloatArray, IntArray
 __all__ = ["join_groups"]
 
 
-@numba.njit(cache=True)
 def join_groups(ordered: IntArray, codes: IntArray, totals: FloatArray, count: int, tracks: BoolArray) -> IntArray:
     """Join groups along edges, where the weights between two groups add up to more than 0.
 
@@ -23,7 +24,7 @@ def join_groups(ordered: IntArray, codes: IntArray, totals: FloatArray, count: i
     ordered : (E, 2) int64
         Edges, in the order in which they are tried.
     codes : (P,) int64
-        Pairs of different nodes with edges between them, ``low * count + high``.
+        Pairs of different nodes with edges between them, ``low * count + high``, each once.
     totals : (P,) float64
         Sum of the weights of each pair.
     count : int
@@ -36,17 +37,73 @@ def join_groups(ordered: IntArray, codes: IntArray, totals: FloatArray, count: i
     (count,) int64
         A number that the nodes of a group have in common.
     """
-    keys, sums, stamps = _table(codes, totals)
-    heads, tails, following, others = _lists(codes, count)
-    sizes = np.zeros(count, dtype=np.int64)
-    for code in codes:
-        sizes[code // count] += 1
-        sizes[code % count] += 1
-    parents, versions = np.arange(count), np.zeros(count, dtype=np.int64)
-    attached = np.zeros(len(tracks), dtype=np.bool_)
-    used = len(codes)
+    lists = _lists(codes, count)
+    size = 1 << max(4, (4 * len(codes)).bit_length())
+    while True:
+        table = Table(np.full(size, -1, dtype=np.int64), np.zeros(size), np.full(size, -1, dtype=np.int64))
+        _fill(table.keys, table.sums, codes, totals)
+        parents = np.arange(count)
+        copies = Lists(*(column.copy() for column in lists))
+        if _join(ordered, table, copies, parents, tracks, len(codes)):
+            return union_of(parents)
+        size *= 2
+
+
+def union_of(parents: IntArray) -> IntArray:
+    """Root of each node of a forest."""
+    while True:
+        further = parents[parents]
+        if np.array_equal(further, parents):
+            return parents
+        parents = further
+
+
+class Table(NamedTuple):
+    """Pairs of groups: codes, sums, and the state of the two groups when they were last refused."""
+
+    keys: IntArray
+    sums: FloatArray
+    stamps: IntArray
+
+
+class Lists(NamedTuple):
+    """Linked lists of the neighbours of each node: first and last entry, the entry after each, neighbour, length."""
+
+    heads: IntArray
+    tails: IntArray
+    following: IntArray
+    others: IntArray
+    sizes: IntArray
+
+
+def _lists(codes: IntArray, count: int) -> Lists:
+    low, high = np.divmod(codes, max(count, 1))
+    nodes, others = np.concatenate([low, high]), np.concatenate([high, low])
+    order = np.argsort(nodes, kind="stable")
+    sizes = np.bincount(nodes, minlength=count).astype(np.int64)
+    ends = np.cumsum(sizes)
+    following = np.arange(1, len(nodes) + 1, dtype=np.int64)
+    following[ends[sizes > 0] - 1] = -1
+    heads, tails = np.where(sizes > 0, ends - sizes, -1), np.where(sizes > 0, ends - 1, -1)
+    return Lists(heads, tails, following, others[order], sizes)
+
+
+@numba.njit(cache=True)
+def _fill(keys: IntArray, sums: FloatArray, codes: IntArray, totals: FloatArray) -> None:
+    for row in range(len(codes)):
+        slot = _slot(keys, codes[row])
+        keys[slot], sums[slot] = codes[row], totals[row]
+
+
+@numba.njit(cache=True)
+def _join(ordered: IntArray, table: Table, lists: Lists, parents: IntArray, tracks: BoolArray, used: int) -> bool:
+    """Join in place; False when the table is too small."""
+    keys, sums, stamps = table
+    heads, tails, following, others, sizes = lists
+    count = len(parents)
+    versions, attached = np.zeros(count, dtype=np.int64), np.zeros(len(tracks), dtype=np.bool_)
     for row in range(len(ordered)):
-        a, b = ordered[row]
+        a, b = ordered[row, 0], ordered[row, 1]
         first, second = _root(parents, a), _root(parents, b)
         if first == second:
             continue
@@ -59,19 +116,20 @@ def join_groups(ordered: IntArray, codes: IntArray, totals: FloatArray, count: i
             continue
         if sizes[first] < sizes[second]:
             first, second = second, first
+        if 10 * (used + sizes[second]) > 7 * len(keys):
+            return False
         entry = heads[second]
         while entry >= 0:
-            used += _move(first, second, _root(parents, others[entry]), keys, sums, stamps, count)
+            other = _root(parents, others[entry])
+            if other != first and other != second:
+                used += _move(_code(second, other, count), _code(first, other, count), table)
             entry = following[entry]
         parents[second], versions[first] = first, now + 1
         sizes[first] += sizes[second]
         if heads[second] >= 0:
-            following[tails[first]], tails[first] = heads[second], tails[second]
-        if 10 * used > 7 * len(keys):
-            used = _purge(keys, sums, stamps, parents, count)
-    for node in range(count):
-        parents[node] = _root(parents, node)
-    return parents
+            following[tails[first]] = heads[second]
+            tails[first] = tails[second]
+    return True
 
 
 @numba.njit(cache=True)
@@ -110,66 +168,15 @@ def _slot(keys: IntArray, code: int) -> int:
 
 
 @numba.njit(cache=True)
-def _table(codes: IntArray, totals: FloatArray) -> tuple[IntArray, FloatArray, IntArray]:
-    """Table of the pairs: codes, sums, and at which state of its groups a pair was last refused."""
-    size = 16
-    while size < 2 * len(codes):
-        size *= 2
-    keys, sums = np.full(size, -1, dtype=np.int64), np.zeros(size)
-    for row in range(len(codes)):
-        slot = _slot(keys, codes[row])
-        keys[slot], sums[slot] = codes[row], totals[row]
-    return keys, sums, np.full(size, -1, dtype=np.int64)
-
-
-@numba.njit(cache=True)
-def _lists(codes: IntArray, count: int) -> tuple[IntArray, IntArray, IntArray, IntArray]:
-    """Linked lists of the neighbours of each node: first and last entry, the entry after each, and the neighbour."""
-    heads, tails = np.full(count, -1, dtype=np.int64), np.full(count, -1, dtype=np.int64)
-    following, others = np.full(2 * len(codes), -1, dtype=np.int64), np.empty(2 * len(codes), dtype=np.int64)
-    for row in range(len(codes)):
-        low, high = codes[row] // count, codes[row] % count
-        for entry, node, other in ((2 * row, low, high), (2 * row + 1, high, low)):
-            others[entry] = other
-            if heads[node] < 0:
-                heads[node] = entry
-            else:
-                following[tails[node]] = entry
-            tails[node] = entry
-    return heads, tails, following, others
-
-
-@numba.njit(cache=True)
-def _move(first: int, second: int, other: int, keys: IntArray, sums: FloatArray, stamps: IntArray, count: int) -> int:
-    """Add what lies between the second group and another to what lies between the first and that; number of new pairs.
-
-    A pair that has been moved has the stamp -2.
-    """
-    if other in (first, second):
-        return 0
-    old = _slot(keys, _code(second, other, count))
+def _move(source: int, target: int, table: Table) -> int:
+    """Add the sum of one pair to another, once; number of new pairs. A pair that was moved has the stamp -2."""
+    keys, sums, stamps = table
+    old = _slot(keys, source)
     if stamps[old] == -2:
         return 0
     stamps[old] = -2
-    slot = _slot(keys, _code(first, other, count))
+    slot = _slot(keys, target)
     fresh = keys[slot] == -1
-    if fresh:
-        keys[slot], sums[slot], stamps[slot] = _code(first, other, count), 0.0, -1
+    keys[slot] = target
     sums[slot] += sums[old]
-    return int(fresh)
-
-
-@numba.njit(cache=True)
-def _purge(keys: IntArray, sums: FloatArray, stamps: IntArray, parents: IntArray, count: int) -> int:
-    """Drop the pairs of groups that are no more; number of those that remain."""
-    alive = np.zeros(len(keys), dtype=np.bool_)
-    for slot in range(len(keys)):
-        if keys[slot] >= 0 and stamps[slot] != -2:
-            low, high = keys[slot] // count, keys[slot] % count
-            alive[slot] = parents[low] == low and parents[high] == high
-    kept, values, marks = keys[alive], sums[alive], stamps[alive]
-    keys[:], sums[:], stamps[:] = -1, 0.0, -1
-    for row in range(len(kept)):
-        slot = _slot(keys, kept[row])
-        keys[slot], sums[slot], stamps[slot] = kept[row], values[row], marks[row]
-    return len(kept)
+    return 1 if fresh else 0

@@ -13,8 +13,6 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from spine.model.chain.fragmentation import LabelFragmentation
-from spine.model.chain.fragmentation import label as label_fragments
 from spine.model.chain.plan import Stage, compose
 from spine.model.grappa import (
     Clusters,
@@ -27,8 +25,9 @@ from spine.model.grappa import (
     grappa_loss,
     groups_by_score,
 )
-from spine.model.grappa.ends import EndOptions, network_ends, true_ends
+from spine.model.grappa.ends import EndOptions, network_ends
 from spine.model.grappa.providers import joined_clusters
+from spine.model.grappa.true_nodes import true_ends, true_nodes
 from tests.model.grappa import frozen
 from tests.model.grappa.frozen import FROZEN
 
@@ -111,12 +110,11 @@ def _shower_batch(swap: bool = False) -> tuple[list[Clusters], Supervision]:
     """True fragments of showers of both events."""
     inputs, nodes, events = [], [], [frozen.event(0), frozen.event(1)]
     for event in events:
-        found = label_fragments.run(event, LabelFragmentation())
-        rows = np.flatnonzero(np.isin(found.shapes, frozen.options().nodes.shapes))
-        clusts, truth = found.clusts[rows], EventTruth.of(event)
-        ends = true_ends(truth, clusts, np.ones(len(rows), dtype=np.bool_) if swap else None)
+        truth = EventTruth.of(event)
+        clusts, shapes = true_nodes(truth, frozen.options().nodes)
+        ends = true_ends(truth, clusts, np.ones(len(shapes), dtype=np.bool_) if swap else None)
         image = event["data"]
-        inputs.append(Clusters.select(image.coords, image.feature("value"), clusts, found.shapes[rows], ends))
+        inputs.append(Clusters.select(image.coords, image.feature("value"), clusts, shapes, ends))
         nodes.append(clusts)
     return inputs, Supervision(GraphTruth([EventTruth.of(e) for e in events], nodes), np.empty((0, 2), dtype=np.int64))
 

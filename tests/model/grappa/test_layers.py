@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -67,10 +68,11 @@ def test_gradients_are_numerical_ones(name: str, glob: int) -> None:
 def test_scatter_is_a_reduction_per_index(reduction: Reduction) -> None:
     values, index = torch.randn(20, 3, dtype=torch.float64), torch.randint(0, 6, (20,))
     found = scatter(values, index, 8, reduction)
-    kinds = {"sum": np.sum, "mean": np.mean, "max": np.max}
+    kinds: dict[str, Callable[..., NDArray[np.float64]]] = {"sum": np.sum, "mean": np.mean, "max": np.max}
     for row in range(8):
         rows = values[index == row].numpy()
-        np.testing.assert_allclose(found[row], kinds[reduction](rows, axis=0) if len(rows) else 0.0)
+        expected = kinds[reduction](rows, axis=0) if len(rows) else np.zeros(3)
+        np.testing.assert_allclose(found[row].numpy(), expected)
     assert scatter(values[:0], index[:0], 2, reduction).shape == (2, 3)
 
 

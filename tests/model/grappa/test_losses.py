@@ -198,7 +198,7 @@ def _student(x: float, mean: float, nu: float, alpha: float, beta: float) -> flo
     """Density of the Student t distribution of a normal-inverse-gamma prior (Amini et al., 2020)."""
     scale = beta * (1 + nu) / (nu * alpha)
     ratio = math.gamma(alpha + 0.5) / math.gamma(alpha) / math.sqrt(2 * alpha * math.pi * scale)
-    return float(ratio) * float(1 + (x - mean) ** 2 / (2 * alpha * scale)) ** -(alpha + 0.5)
+    return float(ratio * math.pow(1 + (x - mean) ** 2 / (2 * alpha * scale), -(alpha + 0.5)))
 
 
 def test_nothing_to_learn_has_a_gradient() -> None:

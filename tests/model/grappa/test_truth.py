@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from spine.errors import DataError, SchemaError
 from spine.model.grappa import EventTruth, GraphTruth
 from spine.model.grappa.edge_targets import parent_edges, pure_edges, pure_nodes, tree_edges
-from spine.model.grappa.ends import true_ends
 from spine.model.grappa.loss_functions import good_nodes
 from spine.model.grappa.loss_options import QualityOptions
+from spine.model.grappa.options import NodeOptions
+from spine.model.grappa.true_nodes import true_ends, true_nodes
 from spine.model.grappa.truth import cluster_majority, match_clusters
 from spine.schema import Ragged, Table, Tensor
 from spine.schema.truth_records import ParticleLabel
@@ -134,3 +135,13 @@ def test_unknown_labels_are_named() -> None:
     assert event.label("part").tolist() == [0]
     with pytest.raises(SchemaError, match="colour"):
         event.label("colour")
+
+
+def test_nodes_are_voxels_of_one_label() -> None:
+    event = truth([1, 0, 0, 1, 2, 3, -1], particle=[0, 1, 2, 3], group=[0, 0, 2, 2], shape=[0, 1, 0, 3])
+    clusts, shapes = true_nodes(event, NodeOptions(source="group", shapes=("shower", "track")))
+    assert clusts.tolist() == [[0, 1, 2, 3], [4]]
+    assert shapes.tolist() == [0, 0]
+    clusts, shapes = true_nodes(event, NodeOptions(source="particle", min_size=2))
+    assert clusts.tolist() == [[1, 2], [0, 3]]
+    assert shapes.tolist() == [0, 1]
