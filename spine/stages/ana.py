@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spine.ana.tables import write_csv
+from spine.ana.tables import BASE_COLUMNS, EVENT_ROW, concatenated, with_base_columns, write_csv
 from spine.config.check import step_options, steps_of, table_names
 from spine.config.model import Config
-from spine.schema import Block, Event
+from spine.schema import Block
 from spine.stages.loop import failure_of
 from spine.stages.outcome import Progress, StageReport
 from spine.stages.steps import detector_of
@@ -25,11 +25,10 @@ from spine.store.writer import Failure
 if TYPE_CHECKING:
     from spine.geometry import Detector
 
-__all__ = ["EVENTS", "FAILURES", "Analysis", "TableRows", "analyses", "base_columns", "run"]
+__all__ = ["EVENTS", "FAILURES", "Analysis", "TableRows", "analyses", "run"]
 
 EVENTS = "events"
 FAILURES = "failures"
-BASE = ("index", "file_index", "file_entry_index")
 NUMBERS = ("run", "subrun", "event")
 
 Array = NDArray[Any]
@@ -61,12 +60,8 @@ def _stacked(name: str, parts: list[dict[str, Columns]]) -> Columns:
         columns = {key: np.atleast_1d(np.asarray(values)) for key, values in part.get(name, {}).items()}
         if columns:
             n = max(len(values) for values in columns.values())
-            rows.append({"_row": np.full(n, i, dtype=np.int64), **columns})
-    return _joined(rows)
-
-
-def _joined(parts: list[dict[str, Array]]) -> dict[str, Array]:
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else {}
+            rows.append({EVENT_ROW: np.full(n, i, dtype=np.int64), **columns})
+    return concatenated(rows) if rows else {}
 
 
 def analyses(config: Config) -> list[Analysis]:
@@ -81,24 +76,6 @@ def analyses(config: Config) -> list[Analysis]:
     return [
         Analysis(entry.name, step, step_options(entry, step), detector) for entry, step in steps_of("ana", config.ana)
     ]
-
-
-def base_columns(block: Block) -> dict[str, Array]:
-    """(n,) columns that identify each event of a block: entry, file, run, subrun, event."""
-    columns: dict[str, Array] = {}
-    for name in BASE:
-        columns[name] = np.array([_number(event, name) for event in block], dtype=np.int64)
-    for name in NUMBERS:
-        infos = [event.run_info for event in block]
-        columns[name] = np.array([getattr(i, name) if i is not None else -1 for i in infos], dtype=np.int64)
-    return columns
-
-
-def _number(event: Event, name: str) -> int:
-    """A number of the event; a file that does not tell holds its events in order."""
-    default = 0 if name == "file_index" else event.entry
-    value = event.get(name, event.get("index", default) if name == "file_entry_index" else default)
-    return int(value)
 
 
 class TableRows:
@@ -119,22 +96,18 @@ class TableRows:
 
         Either all tables get their rows or, after an error, none.
         """
-        base = base_columns(block)
-        parts = {}
-        for name, columns in _tables_of(block, self.steps).items():
-            values = dict(columns)
-            rows = np.asarray(values.pop("_row", np.zeros(0)), dtype=np.int64)
-            parts[name] = {key: column[rows] for key, column in base.items()} | values
+        made = _tables_of(block, self.steps)
+        parts = {name: with_base_columns(block, columns) for name, columns in made.items() if columns}
         for name, part in parts.items():
             self._parts.setdefault(name, []).append(part)
 
     def columns(self) -> dict[str, dict[str, Array]]:
         """Columns of each table so far."""
-        return {name: _joined(parts) for name, parts in self._parts.items()}
+        return {name: concatenated(parts) for name, parts in self._parts.items()}
 
     def write(self, folder: Path, names: Sequence[str]) -> None:
         """Write one CSV for each named table; a table without rows has only the columns that identify events."""
-        empty = dict.fromkeys((*BASE, *NUMBERS), np.zeros(0, dtype=np.int64))
+        empty = dict.fromkeys(BASE_COLUMNS, np.zeros(0, dtype=np.int64))
         found = self.columns()
         for name in names:
             write_csv(folder / f"{name}.csv", found.get(name) or empty)
@@ -151,7 +124,7 @@ def failure_columns(failures: list[Failure], source: Path) -> dict[str, Array]:
 
 
 def _tables_of(block: Block, steps: Sequence[Analysis]) -> dict[str, Columns]:
-    tables: dict[str, Columns] = {EVENTS: {"_row": np.arange(len(block), dtype=np.int64)}}
+    tables: dict[str, Columns] = {EVENTS: {EVENT_ROW: np.arange(len(block), dtype=np.int64)}}
     for analysis in steps:
         try:
             tables |= analysis(block)

@@ -1,4 +1,4 @@
-"""Configuration, inputs and what every rule has: the slice of the configuration and the code of its stage."""
+"""Configuration and inputs; for every stage its slice of the configuration and the fingerprint of its code."""
 
 import os
 import shlex
@@ -9,10 +9,10 @@ from snakemake.settings.types import DeploymentMethod
 sys.path.insert(0, workflow.basedir)
 
 from spine.config import resolve_config
+from spine.config.check import table_names
 from spine.config.inputs import expand_inputs, named_inputs
 from spine.config.slices import stage_code, stage_slice
 from spine.errors import SpineError
-from spine.config.check import table_names
 
 
 def checked_config():
@@ -23,7 +23,7 @@ def checked_config():
 
 
 def stage(name):
-    """The two params of a rule. Nothing else may reach it, so that exactly these decide about a rerun."""
+    """The two params of a stage. Nothing else may reach its jobs, so that exactly these decide about a rerun."""
     return {"config": stage_slice(CONFIG, name), "code": stage_code(CONFIG, name)}
 
 
@@ -48,7 +48,7 @@ ON_PATH = [
 ]
 PYTHONPATH = os.pathsep.join(dict.fromkeys([str(workflow.basedir), *ON_PATH]))
 
-# `spine` in a rule is the package beside this workflow, in the interpreter of the rule's environment. A prefix of ours
+# `spine` in a command is the package beside this workflow, in the interpreter of the job's environment. A prefix of ours
 # replaces the one that makes a failing command of a pipe count.
 shell.prefix(
     f"set -euo pipefail; export PYTHONPATH={shlex.quote(PYTHONPATH)} OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1; "
