@@ -110,7 +110,7 @@ def test_outputs(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="exists"):
         Driver(settings(io={"writer": writer}, **blocks)).run()
     again = Driver({
-        "io": {"reader": {"file_keys": str(tmp_path / "*.h5")}}, "post": {"direction": {}},
+        "io": {"reader": {"file_keys": str(tmp_path / "*.h5")}}, "post": {"direction": {"run_mode": "reco"}},
     })  # fmt: skip
     assert len(again) == 3
     assert np.isfinite(again.process(entry=0).reco.particles["start_dir"]).all()

@@ -141,16 +141,22 @@ def _checked_build(tree: dict[str, Any], problems: list[Problem]) -> dict[str, A
     return options.model_dump(mode="json", by_alias=True) if options is not None else tree
 
 
-SHARED = {"seed": "set base.seed instead", "n_events": "set sim.events_per_file and sim.files instead"}
-"""Options of the generator that the workflow decides about."""
-
-
 def _checked_sim(block: SimulateBlock, problems: list[Problem]) -> SimulateBlock:
     extra = dict(block.model_extra or {})
-    problems += [Problem(("sim", key), f"unknown key; {mend}") for key, mend in SHARED.items() if key in extra]
-    options = _validated(_section("spine.sim.config", "SimulationConfig"), extra, ("sim",), problems)
-    filled = options.model_dump(mode="json", by_alias=True, exclude=set(SHARED)) if options is not None else extra
+    options = _validated(_section("spine.sim.config", "GeneratorConfig"), extra, ("sim",), problems)
+    filled = options.model_dump(mode="json", by_alias=True) if options is not None else extra
     return SimulateBlock.model_validate({"files": block.files, "events_per_file": block.events_per_file, **filled})
+
+
+def _look_at_steps(tree: Mapping[str, Any], problems: list[Problem]) -> None:
+    """Problems of the steps of a configuration that is wrong elsewhere."""
+    for kind, model in (("post", StepBlock), ("ana", AnaBlock)):
+        try:
+            block = model.model_validate(tree.get(kind))
+        except ValidationError:
+            continue  # reported with the rest of the configuration
+        for entry in block.steps:
+            _checked_entry("post" if kind == "post" else "ana", entry, problems)
 
 
 def check(source: Source) -> Config:
@@ -168,7 +174,9 @@ def check(source: Source) -> Config:
     """
     problems: list[Problem] = []
     config = _validated(Config, source.tree, (), problems)
-    if isinstance(config, Config):
+    if not isinstance(config, Config):
+        _look_at_steps(source.tree, problems)
+    else:
         config = config.model_copy(
             update={
                 "post": _checked_steps("post", config.post, problems),

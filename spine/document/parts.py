@@ -28,7 +28,7 @@ __all__ = [
     "steps",
 ]
 
-SECTIONS = {"build": ("spine.build", "BuildConfig"), "sim": ("spine.sim.config", "SimulationConfig")}
+SECTIONS = {"build": ("spine.build", "BuildConfig"), "sim": ("spine.sim.config", "GeneratorConfig")}
 """Where the options of blocks are declared that belong to one part of the package."""
 log = logging.getLogger(__name__)
 

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 __all__ = [
     "BombConfig",
     "CosmicsConfig",
+    "GeneratorConfig",
     "GunConfig",
     "ImageConfig",
     "LabelConfig",
@@ -138,14 +139,19 @@ class LabelConfig(_Frozen):
     )
 
 
-class SimulationConfig(_Frozen):
-    """Everything that determines the simulated events."""
+class GeneratorConfig(_Frozen):
+    """What is shot, into which volume, and how it becomes voxels."""
 
-    seed: int = Field(0, ge=0, description="Seed of the whole sample; event n depends on it and on n only")
-    n_events: int = Field(10, ge=0, description="Number of events")
     image: ImageConfig = Field(default_factory=ImageConfig, description="Voxels and argon volume")
     bomb: BombConfig | None = Field(default_factory=BombConfig, description="Particle bombs, null for none")
     gun: GunConfig | None = Field(None, description="Single particle, null for none")
     cosmics: CosmicsConfig | None = Field(default_factory=CosmicsConfig, description="Cosmics, null for none")
     transport: TransportConfig = Field(default_factory=TransportConfig, description="Geant4 options")
     labels: LabelConfig = Field(default_factory=LabelConfig, description="Labelling rules")
+
+
+class SimulationConfig(GeneratorConfig):
+    """Everything that determines the simulated events."""
+
+    seed: int = Field(0, ge=0, description="Seed of the whole sample; event n depends on it and on n only")
+    n_events: int = Field(10, ge=0, description="Number of events")
