@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import h5py
 import numpy as np
@@ -21,9 +22,12 @@ from spine.store.layout import event_bounds, lists_of
 from spine.store.pools import read_table
 from spine.store.writer import Failure
 
-__all__ = ["EventFile", "StoredBlock"]
+__all__ = ["EventFile", "StoredBlock", "StoredProduct", "layout_version"]
 
 Array = NDArray[Any]
+
+LABELS = Product("particles", "objects", "Labels", record=LABEL_TABLE)
+"""The table of a cluster label."""
 
 
 class _Slice(Mapping[str, Any]):
@@ -49,25 +53,26 @@ def _sliced(table: Table, start: int, stop: int) -> Table:
     return Table(table.record, stop - start, lazy=_Slice(table, start, stop))
 
 
-class _Stored:
-    """One product of a range of events, held as the file holds it: all rows, and where each event starts."""
+@dataclass(frozen=True)
+class StoredProduct:
+    """One product of a range of events, held as the file holds it.
 
-    def __init__(self, declared: Product, group: h5py.Group, start: int, stop: int) -> None:
-        self.declared = declared
-        self.bounds = event_bounds(group, start, stop)
-        first, last = int(self.bounds[0]), int(self.bounds[-1])
-        self.labels: _Stored | None = None
-        self.rows: Any
-        if declared.record is not None:
-            self.rows = read_table(group, declared.record, first, last)
-        elif declared.kind == "index_list":
-            self.rows = lists_of(group, self.bounds)
-        else:
-            self.rows = group["values"][first:last]
-        if declared.kind == "cluster_label" and "particles" in group:
-            table = Product("particles", "objects", "Labels", record=LABEL_TABLE)
-            self.labels = _Stored(table, group["particles"], start, stop)
-        self.bounds = self.bounds - first
+    Parameters
+    ----------
+    declared : Product
+        Declaration.
+    rows : Table, Ragged or ndarray
+        Rows of all events, one event after the other.
+    bounds : (n + 1,) int64
+        Where each of the n events starts among the rows.
+    labels : StoredProduct, optional
+        Table of labels of a cluster label.
+    """
+
+    declared: Product
+    rows: Any
+    bounds: NDArray[np.int64]
+    labels: StoredProduct | None = None
 
     def event(self, i: int) -> Any:
         """The product of the i-th event of the range."""
@@ -90,6 +95,23 @@ class _Stored:
         coords = rows[:, :width].astype(np.int32 if self.declared.discrete else np.float32)
         labels = self.labels.event(i) if self.labels is not None else None
         return Tensor(coords, rows[:, width:].astype(np.float32, copy=False), self.declared.features, labels)
+
+
+def _read_product(declared: Product, group: h5py.Group, start: int, stop: int) -> StoredProduct:
+    """A product of a range of events from its group."""
+    bounds = event_bounds(group, start, stop)
+    first, last = int(bounds[0]), int(bounds[-1])
+    rows: Any
+    if declared.record is not None:
+        rows = read_table(group, declared.record, first, last)
+    elif declared.kind == "index_list":
+        rows = lists_of(group, bounds)
+    else:
+        rows = group["values"][first:last]
+    labels = None
+    if declared.kind == "cluster_label" and "particles" in group:
+        labels = _read_product(LABELS, group["particles"], start, stop)
+    return StoredProduct(declared, rows, bounds - first, labels)
 
 
 class _EventProducts(Mapping[str, Any]):
@@ -126,16 +148,15 @@ class StoredBlock(Block):
         self.file, self.start, self.stop = file, start, stop
         self.names = dict.fromkeys(file.names())
         self._own = frozenset(file.own_names())
-        self._stored: dict[str, _Stored] = {}
+        self._stored: dict[str, StoredProduct] = {}
         self._parent: StoredBlock | None = None
         source = str(file.path)
         super().__init__([Event(_EventProducts(self, i), start + i, source) for i in range(stop - start)])
 
-    def stored(self, name: str) -> _Stored:
+    def stored(self, name: str) -> StoredProduct:
         """A product of the whole range, from this file."""
         if name not in self._stored:
-            group = self.file.products[name]
-            self._stored[name] = _Stored(PRODUCTS[name], group, self.start, self.stop)
+            self._stored[name] = self.file.read(name, self.start, self.stop)
         return self._stored[name]
 
     def product_of(self, name: str, i: int) -> Any:
@@ -164,7 +185,8 @@ class EventFile:
     Parameters
     ----------
     path : Path
-        HDF5 file of format version 2, written by a stage or by another producer of the format.
+        HDF5 file of format version 2, written by a stage or by another producer of the format (`RegionFile` reads
+        version 1, `open_events` tells them apart).
     allow_incomplete : bool
         Open a file whose writer did not finish.
 
@@ -174,18 +196,23 @@ class EventFile:
         When the file is missing, truncated, foreign or incomplete.
     """
 
+    version: ClassVar[int] = 2
+
     def __init__(self, path: Path | str, allow_incomplete: bool = False) -> None:
         self.path = Path(path)
         self._file = _open(self.path)
         self._parent_file: EventFile | None = None
         try:
             self._check(allow_incomplete)
+            self._own = tuple(name for name in self._stored_names() if name in PRODUCTS)
         except BaseException:
             self._file.close()
             raise
-        self.products: h5py.Group = self._file["products"]
-        self._own = tuple(name for name in self.products if name in PRODUCTS)
         self._length = len(self._file["events"])
+
+    def _stored_names(self) -> Iterable[str]:
+        """Everything that the file holds, known or not."""
+        return self._file["products"] if "products" in self._file else ()
 
     def _check(self, allow_incomplete: bool) -> None:
         if "info" not in self._file or "events" not in self._file:
@@ -193,10 +220,12 @@ class EventFile:
                 "not a file of events", where=self.path, got=f"groups {sorted(self._file)}",
                 expected="HDF5 with the groups info, events, products",
             )  # fmt: skip
-        if int(self.attribute("format_version", "1")) != 2:
+        version = self.attribute("format_version", "1")
+        if version != str(self.version):
             raise DataError(
-                "the file has an older layout", where=self.path, got=self.attribute("format_version", "1"), expected="2"
-            )
+                "the file has another layout", where=self.path, got=f"version {version}", expected=self.version,
+                mend="open it with spine.store.source.open_events, which knows versions 1 and 2",
+            )  # fmt: skip
         if not allow_incomplete and not self._file["info"].attrs.get("complete", True):
             raise DataError(
                 "the file is incomplete: its writer did not finish", where=self.path, mend="make the file again"
@@ -232,6 +261,8 @@ class EventFile:
         DataError
             When it is not there or has been made again since.
         """
+        from spine.store.source import open_events
+
         if self._parent_file is None:
             path = self.path.parent / self.attribute("parent")
             if not path.exists():
@@ -239,7 +270,7 @@ class EventFile:
                     "the file that this one continues is missing", where=self.path, got=path,
                     mend="keep the files of all stages, or export the file to a self-contained one",
                 )  # fmt: skip
-            parent = EventFile(path)
+            parent = open_events(path)
             if self.attribute("parent_id") not in ("", parent.identity):
                 parent.close()
                 raise DataError(
@@ -260,6 +291,10 @@ class EventFile:
         if not self.attribute("parent"):
             return self._own
         return tuple(dict.fromkeys([*self._own, *self.parent().names()]))
+
+    def read(self, name: str, start: int, stop: int) -> StoredProduct:
+        """One product of a range of entries, which this file itself holds."""
+        return _read_product(PRODUCTS[name], self._file["products"][name], start, stop)
 
     def failures(self) -> list[Failure]:
         """Events which the stage skipped."""
@@ -327,6 +362,20 @@ class EventFile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def layout_version(path: Path) -> int:
+    """Version of the layout of a file; 1 where a file of events does not say, 2 where it is no file of events.
+
+    Raises
+    ------
+    DataError
+        When the file is missing or no HDF5.
+    """
+    with _open(path) as file:
+        if "info" not in file or "events" not in file:
+            return EventFile.version
+        return int(file["info"].attrs.get("format_version", 1))
 
 
 def _open(path: Path) -> h5py.File:

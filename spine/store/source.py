@@ -10,9 +10,10 @@ from typing import Any, Protocol, Self
 
 from spine.errors import DataError
 from spine.schema import Event
-from spine.store.reader import EventFile
+from spine.store.reader import EventFile, layout_version
+from spine.store.regions import RegionFile
 
-__all__ = ["BadEvent", "EventSource", "HDF5Source", "LarcvSource", "open_source"]
+__all__ = ["BadEvent", "EventSource", "HDF5Source", "LarcvSource", "open_events", "open_source"]
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class HDF5Source(_Closing):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.file = EventFile(path)
+        self.file = open_events(path)
         self.new: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -159,6 +160,26 @@ def _format(path: Path) -> str:
     raise DataError(
         "the file is neither ROOT nor HDF5", where=path, got=f"first bytes {head!r}", expected="larcv2 ROOT or HDF5"
     )
+
+
+def open_events(path: Path | str, allow_incomplete: bool = False) -> EventFile:
+    """Open an HDF5 file of events of either layout.
+
+    Parameters
+    ----------
+    path : Path
+        File of format version 2 (columns) or 1 (region references; files without a version are such).
+    allow_incomplete : bool
+        Open a file whose writer did not finish.
+
+    Raises
+    ------
+    DataError
+        When the file is missing, truncated, foreign or incomplete.
+    """
+    if layout_version(Path(path)) != RegionFile.version:
+        return EventFile(path, allow_incomplete)
+    return RegionFile(path, allow_incomplete)
 
 
 def open_source(
