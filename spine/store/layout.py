@@ -20,7 +20,18 @@ from spine.schema import Event, Product, Ragged, Record, Table, Tensor, offsets_
 from spine.schema.products import LABEL_TABLE, PRODUCTS
 from spine.store.pools import fixed_dtype, pools_of, table_rows
 
-__all__ = ["FORMAT", "FORMAT_VERSION", "append_product", "create_product", "stored_type"]
+__all__ = [
+    "FORMAT",
+    "FORMAT_VERSION",
+    "append_product",
+    "create_product",
+    "event_bounds",
+    "extend",
+    "labels_of",
+    "lists_of",
+    "product_rows",
+    "stored_type",
+]
 
 FORMAT = "spine_hdf5"
 FORMAT_VERSION = 2
@@ -139,7 +150,8 @@ def create_product(products: h5py.Group, product: Product) -> None:
         _create_objects(group.create_group("particles"), LABEL_TABLE, scalar=False)
 
 
-def _extend(dataset: h5py.Dataset, values: NDArray[Any]) -> None:
+def extend(dataset: h5py.Dataset, values: NDArray[Any]) -> None:
+    """Append rows to a dataset."""
     n = len(dataset)
     dataset.resize(n + len(values), axis=0)
     if len(values):
@@ -147,7 +159,7 @@ def _extend(dataset: h5py.Dataset, values: NDArray[Any]) -> None:
 
 
 def _extend_offsets(dataset: h5py.Dataset, lengths: Sequence[int] | NDArray[Any]) -> None:
-    _extend(dataset, dataset[-1] + np.cumsum(np.asarray(lengths, dtype=np.int64)))
+    extend(dataset, dataset[-1] + np.cumsum(np.asarray(lengths, dtype=np.int64)))
 
 
 def _append_objects(group: h5py.Group, tables: Sequence[Table]) -> None:
@@ -156,12 +168,12 @@ def _append_objects(group: h5py.Group, tables: Sequence[Table]) -> None:
     pools = [variables[f"pool_{i}"]["values"] for i in range(len(variables))]
     rows, values = table_rows(joined, [len(pool) for pool in pools])
     for pool, flat in zip(pools, values, strict=True):
-        _extend(pool, flat)
-    _extend(group["fixed"], rows)
+        extend(pool, flat)
+    extend(group["fixed"], rows)
     _extend_offsets(group["event_offsets"], [len(table) for table in tables])
 
 
-def _rows(product: Product, value: Any, event: Event) -> NDArray[Any]:
+def product_rows(product: Product, value: Any, event: Event) -> NDArray[Any]:
     """Rows of one event as they lie on disk, or an error that names event and product."""
     stored = stored_type(product)
     if isinstance(value, Tensor):
@@ -183,7 +195,7 @@ def _rows(product: Product, value: Any, event: Event) -> NDArray[Any]:
 
 def _append_lists(group: h5py.Group, lists: Sequence[Ragged]) -> None:
     joined = Ragged.concat(lists)
-    _extend(group["values"], joined.values)
+    extend(group["values"], joined.values)
     _extend_offsets(group["element_offsets"], joined.lengths)
     _extend_offsets(group["event_offsets"], [len(one) for one in lists])
 
@@ -214,20 +226,21 @@ def append_product(products: h5py.Group, name: str, events: Sequence[Event]) -> 
     elif product.kind == "index_list":
         _append_lists(group, values)
     else:
-        rows = [_rows(product, value, event) for value, event in zip(values, events, strict=True)]
-        _extend(group["values"], np.concatenate(rows))
+        rows = [product_rows(product, value, event) for value, event in zip(values, events, strict=True)]
+        extend(group["values"], np.concatenate(rows))
         _extend_offsets(group["event_offsets"], [len(r) for r in rows])
     if product.kind in ("edge_index", "index_list"):
         spans = [_span(value) for value in values]
-        _extend(group["spans"]["values"], np.array(spans, dtype=np.int64))
+        extend(group["spans"]["values"], np.array(spans, dtype=np.int64))
         _extend_offsets(group["spans"]["event_offsets"], np.ones(len(spans)))
     if product.kind == "cluster_label":
         _append_objects(
-            group["particles"], [_labels(value, event) for value, event in zip(values, events, strict=True)]
+            group["particles"], [labels_of(value, event) for value, event in zip(values, events, strict=True)]
         )
 
 
-def _labels(value: Tensor, event: Event) -> Table:
+def labels_of(value: Tensor, event: Event) -> Table:
+    """The table of labels of a cluster label, or an error that names the event."""
     if value.particles is None:
         raise DataError("a cluster label has no table of labels", where=event.label)
     return value.particles

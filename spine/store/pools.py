@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from spine.errors import SchemaError
 from spine.schema import Column, Ragged, Record, Table, offsets_of
 
-__all__ = ["Pool", "fixed_dtype", "pools_of", "read_table", "table_rows"]
+__all__ = ["Pool", "disk_type", "fixed_dtype", "pools_of", "read_table", "table_rows"]
 
 Array = NDArray[Any]
 
@@ -61,7 +61,8 @@ def pools_of(record: type[Record]) -> list[Pool]:
     return [Pool(i, np.dtype(t), s, tuple(names)) for i, ((t, s), names) in enumerate(groups.items())]
 
 
-def _disk_type(column: Column) -> Any:
+def disk_type(column: Column) -> Any:
+    """Type on disk of one value of a fixed column."""
     if column.enum is None:
         return column.dtype
     names = {member.name: int(member) for member in column.enum}
@@ -71,7 +72,7 @@ def _disk_type(column: Column) -> Any:
 def fixed_dtype(record: type[Record]) -> np.dtype[Any]:
     """Compound type of the fixed rows of a record."""
     parts: list[tuple[Any, ...]] = [
-        (c.name, _disk_type(c), c.shape) if c.shape else (c.name, _disk_type(c))
+        (c.name, disk_type(c), c.shape) if c.shape else (c.name, disk_type(c))
         for c in record.columns.values()
         if c.kind == "fixed"
     ]

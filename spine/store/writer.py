@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import h5py
 import numpy as np
@@ -16,7 +16,7 @@ import yaml
 
 import spine
 from spine.errors import DataError
-from spine.schema import Event, product
+from spine.schema import Event, Product, product
 from spine.store.atomic import atomic_file
 from spine.store.layout import FORMAT, FORMAT_VERSION, append_product, create_product
 
@@ -90,7 +90,6 @@ class FileInfo:
             "version": spine.__version__,
             "spine_version": spine.__version__,
             "format": FORMAT,
-            "format_version": FORMAT_VERSION,
             "cfg": yaml.safe_dump(json.loads(self.config)),
             "config": self.config,
             "post_processors": yaml.safe_dump(list(self.steps)),
@@ -125,6 +124,8 @@ class EventWriter:
         When a product is not declared.
     """
 
+    version: ClassVar[int] = FORMAT_VERSION
+
     def __init__(self, path: Path, info: FileInfo, keys: Sequence[str] | None = None) -> None:
         self.path = Path(path)
         self.info = info
@@ -136,20 +137,34 @@ class EventWriter:
     def __enter__(self) -> Self:
         temporary = self._stack.enter_context(atomic_file(self.path))
         self._file = self._stack.enter_context(h5py.File(temporary, "w", libver=("v108", "v110")))
-        self._products = self._file.create_group("products")
+        self._products = self._place()
         info = self._file.create_group("info")
         info.attrs["complete"] = False
         for name, value in self.info.attributes().items():
             info.attrs[name] = value
+        info.attrs["format_version"] = self.version
         if self.keys is not None:
             self.select(self.keys)
         return self
 
+    def _place(self) -> h5py.Group:
+        """The group for the products."""
+        return self._file.create_group("products")
+
     def select(self, keys: Sequence[str]) -> None:
         """Choose the products to store, before the first event is appended."""
         self.keys = tuple(dict.fromkeys(keys))
+        self._create([product(name) for name in self.keys])
+
+    def _create(self, products: Sequence[Product]) -> None:
+        """Make what the products are stored in."""
+        for declared in products:
+            create_product(self._products, declared)
+
+    def _store(self, events: Sequence[Event]) -> None:
+        """Append the products of events, which are complete."""
         for name in self.keys or ():
-            create_product(self._products, product(name))
+            append_product(self._products, name, events)
 
     def append(self, events: Sequence[Event]) -> None:
         """Append events.
@@ -174,8 +189,7 @@ class EventWriter:
                 raise DataError(
                     f"the event lacks the product {missing[0]!r} which other events have", where=event.label
                 )
-        for name in self.keys or ():
-            append_product(self._products, name, events)
+        self._store(events)
         self._entries += [event.entry for event in events]
 
     def __exit__(
@@ -187,9 +201,13 @@ class EventWriter:
         with self._stack:
             self._finish()
 
-    def _finish(self) -> None:
+    def _close_events(self) -> None:
+        """Store what tells the events apart."""
         self._file.create_dataset("events", data=np.arange(len(self._entries), dtype=np.int64))
         self._file.create_dataset("parent_entry", data=np.array(self._entries, dtype=np.int64))
+
+    def _finish(self) -> None:
+        self._close_events()
         group = self._file.create_group("failures")
         for name in ("entry", "run", "subrun", "event"):
             group.create_dataset(name, data=np.array([getattr(f, name) for f in self.failures], dtype=np.int64))
