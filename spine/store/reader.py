@@ -156,7 +156,7 @@ class StoredBlock(Block):
     def stored(self, name: str) -> StoredProduct:
         """A product of the whole range, from this file."""
         if name not in self._stored:
-            self._stored[name] = self.file.read(name, self.start, self.stop)
+            self._stored[name] = self.file.read(PRODUCTS[name], self.start, self.stop)
         return self._stored[name]
 
     def product_of(self, name: str, i: int) -> Any:
@@ -292,9 +292,9 @@ class EventFile:
             return self._own
         return tuple(dict.fromkeys([*self._own, *self.parent().names()]))
 
-    def read(self, name: str, start: int, stop: int) -> StoredProduct:
+    def read(self, declared: Product, start: int, stop: int) -> StoredProduct:
         """One product of a range of entries, which this file itself holds."""
-        return _read_product(PRODUCTS[name], self._file["products"][name], start, stop)
+        return _read_product(declared, self._file["products"][declared.name], start, stop)
 
     def failures(self) -> list[Failure]:
         """Events which the stage skipped."""

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from spine.errors import DataError, SchemaError
 from spine.schema import Column, Product, Ragged, Record, Table, offsets_of
-from spine.schema.products import PRODUCTS
 from spine.store.layout import stored_type
 from spine.store.reader import LABELS, EventFile, StoredProduct
 
@@ -198,7 +197,7 @@ class RegionFile(EventFile):
         post = (yaml.safe_load(self.attribute("cfg", "{}")) or {}).get("post") or {}
         return tuple(post)
 
-    def read(self, name: str, start: int, stop: int) -> StoredProduct:
+    def read(self, declared: Product, start: int, stop: int) -> StoredProduct:
         """One product of a range of entries.
 
         Raises
@@ -206,7 +205,7 @@ class RegionFile(EventFile):
         SchemaError
             When the product is stored in another form than declared.
         """
-        declared, stored = PRODUCTS[name], self._file[name]
+        name, stored = declared.name, self._file[declared.name]
         references = self._file["events"].fields(name)[start:stop]
         if declared.kind == "index_list":
             if not isinstance(stored, h5py.Group) or "index" not in stored:
@@ -217,12 +216,12 @@ class RegionFile(EventFile):
         rows = _Rows(stored, _ranges(references, stored))
         if declared.record is not None:
             return _objects(declared, rows)
-        return StoredProduct(declared, _array(declared, rows), rows.bounds, self._labels(name, start, stop))
+        return StoredProduct(declared, _array(declared, rows), rows.bounds, self._labels(declared, start, stop))
 
-    def _labels(self, name: str, start: int, stop: int) -> StoredProduct | None:
+    def _labels(self, declared: Product, start: int, stop: int) -> StoredProduct | None:
         """The table of labels of a cluster label, None where the file has none."""
-        sidecar = name + SIDECAR
-        if PRODUCTS[name].kind != "cluster_label" or sidecar not in self._file:
+        sidecar = declared.name + SIDECAR
+        if declared.kind != "cluster_label" or sidecar not in self._file:
             return None
         references = self._file["events"].fields(sidecar)[start:stop]
         return _objects(LABELS, _Rows(self._file[sidecar], _ranges(references, self._file[sidecar])))
