@@ -12,6 +12,9 @@ from spine.steps import StepConfig, step
 
 __all__ = ["DirectionConfig", "direction"]
 
+SAME_PLACE = 1e-3
+"""Two positions this near (cm) differ by rounding only: far less than a voxel, more than the last digit of float32."""
+
 FOUND = ("reco_fragments", "reco_particles")
 TRUE = ("truth_fragments", "truth_particles")
 
@@ -58,7 +61,8 @@ def _measure(objects: Objects, side: str, cfg: DirectionConfig) -> None:
     refs = table[f"{side}_point"][rows]
     directions = cluster_directions(points.values, points.offsets, refs, cfg.radius, cfg.optimize)
     single = points.lengths == 1
-    at_start = (points.values[points.offsets[:-1][single]] == refs[single]).all(axis=1)
+    gaps = points.values[points.offsets[:-1][single]] - refs[single]
+    at_start = np.linalg.norm(gaps, axis=1) < SAME_PLACE
     directions[np.flatnonzero(single)[at_start]] = np.nan
     directions[(directions == 0).all(axis=1)] = np.nan
     name = f"reco_{side}_dir" if objects.is_truth else f"{side}_dir"
