@@ -33,6 +33,12 @@ FloatArray = NDArray[np.float64]
 ATTEMPTS = 24
 """How often points are changed at most to tell open choices."""
 
+IDLE = 6
+"""After how many attempts that change nothing the rest counts as wrong."""
+
+MOST_OPEN = 0.05
+"""Share of rows up to which deviations may be open choices; more are errors."""
+
 HEADER = f"{'column':52} {'rows':>7} {'deviation':>10} {'of allowed':>10} {'differing':>9} {'ties':>5}"
 
 
@@ -158,14 +164,20 @@ def _settled(name: str, column: Expected, other: Expected, chosen: Collection[in
 def _compared(case: Case) -> list[Outcome]:
     """Outcomes of all columns; events in which some disagree are tried again with points moved a little."""
     columns = dict(case.columns())
+    idle = 0
     for attempt in range(1, ATTEMPTS + 1):
         rows = {name: _open_rows(name, column) for name, column in columns.items()}
-        names = [name for name, outside in rows.items() if outside.any() and not outcome_of(name, columns[name]).good]
+        few = [name for name, outside in rows.items() if 0 < outside.sum() <= max(2, MOST_OPEN * len(outside))]
+        names = [name for name in few if not outcome_of(name, columns[name]).good]
         chosen = {int(event) for name in names for event in columns[name].events[rows[name]]}
         if not chosen:
             break
         other = dict(case.columns(attempt, chosen))
-        columns |= {name: _settled(name, columns[name], other[name], chosen) for name in names}
+        settled = {name: _settled(name, columns[name], other[name], chosen) for name in names}
+        idle = 0 if any(settled[name].ties > columns[name].ties for name in names) else idle + 1
+        columns |= settled
+        if idle == IDLE:
+            break
     return [outcome_of(name, column) for name, column in columns.items()]
 
 
