@@ -42,7 +42,7 @@ $(PEER_VENV)/.installed:
 	$(PEER_VENV)/bin/python -m pip install --quiet "spine==1.4.3" && touch $@ || echo "no environment with spine==1.4.3: its tests are skipped"
 
 test: check peer
-	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
 
 bench: install
 	$(BIN)/python -m benchmarks.run
