@@ -33,7 +33,7 @@ FloatArray = NDArray[np.float64]
 ATTEMPTS = 24
 """How often points are changed at most to tell open choices."""
 
-IDLE = 6
+IDLE = 8
 """After how many attempts that change nothing the rest counts as wrong."""
 
 MOST_OPEN = 0.05

@@ -35,7 +35,7 @@ Tree = dict[str, Any]
 
 OBJECTS = tuple(f"{side}_{level}s" for side, level in OBJECT_RECORDS)
 POINTS = tuple(name for name in PRODUCTS if name.startswith(("points", "depositions")))
-SHIFTS = (1e-7, 1e-6, 1e-5)
+SHIFTS = (1e-7, 1e-5)
 """How far points are moved (cm), at most by the last digit of a float32 at 100 cm."""
 BLOCK = 64
 ANA_OPTIONS = ("overwrite", "prefix_output", "buffer_size")
