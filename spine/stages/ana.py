@@ -19,7 +19,7 @@ from spine.stages.outcome import Progress, StageReport
 from spine.stages.steps import detector_of
 from spine.steps import Columns, Step, StepConfig
 from spine.store.atomic import atomic_directory
-from spine.store.reader import EventFile
+from spine.store.source import open_events
 from spine.store.writer import Failure
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def run(source: Path, output: Path, config: Config) -> StageReport:
         When an event fails and ``on_error`` is ``stop``.
     """
     rows = TableRows(analyses(config))
-    with EventFile(source) as file:
+    with open_events(source) as file:
         progress = Progress("ana", len(file))
         for block in file.blocks(config.base.block_size):
             try:

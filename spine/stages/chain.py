@@ -11,6 +11,7 @@ from spine.config.model import BaseBlock
 from spine.stages.loop import Action, survivors
 from spine.stages.outcome import Progress, StageReport
 from spine.store.reader import EventFile
+from spine.store.source import open_events
 from spine.store.writer import EventWriter, FileInfo
 
 __all__ = ["ChainLink", "event_stage", "link_info"]
@@ -75,7 +76,7 @@ def event_stage(source: Path, output: Path, base: BaseBlock, link: ChainLink, ac
     StageReport
         Events written and skipped, those of earlier stages included.
     """
-    with EventFile(source) as file:
+    with open_events(source) as file:
         progress = Progress(link.stage, len(file))
         with EventWriter(output, link_info(link, file, output)) as writer:
             for block in file.blocks(base.block_size):
