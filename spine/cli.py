@@ -136,6 +136,19 @@ def report(
     stage.run(stage.ReportInputs(tables, files or [], benchmarks), output, _config(config, overrides))
 
 
+@app.command()
+def export(
+    source: SourceArgument,
+    output: OutputOption,
+    layout: Annotated[str, typer.Option("--to", help="v2: columns; v1: region references, the older layout.")] = "v2",
+    keys: Annotated[str, typer.Option(help="Products to write, separated by commas; all by default.")] = "",
+) -> None:
+    """Write one self-contained file from a chain of stage files."""
+    from spine.store import export as store
+
+    store.export(source, output, store.checked_layout(layout), [key for key in keys.split(",") if key] or None)
+
+
 @config_app.command("check")
 def config_check(path: Annotated[Path, typer.Argument(help="YAML file.")], overrides: SetOption = "") -> None:
     """Say everything that is wrong with a configuration."""

@@ -16,14 +16,28 @@ from spine.store.region_writer import RegionWriter
 from spine.store.source import open_events
 from spine.store.writer import EventWriter, FileInfo
 
-__all__ = ["LAYOUTS", "Layout", "export"]
+__all__ = ["LAYOUTS", "Layout", "checked_layout", "export"]
 
 Layout = Literal["v1", "v2"]
 
-LAYOUTS: Final[dict[str, type[EventWriter]]] = {"v1": RegionWriter, "v2": EventWriter}
+LAYOUTS: Final[dict[Layout, type[EventWriter]]] = {"v1": RegionWriter, "v2": EventWriter}
 """Writer of each layout: region references (``v1``) or columns (``v2``)."""
 
 BLOCK = 64
+
+
+def checked_layout(name: str) -> Layout:
+    """The layout of that name.
+
+    Raises
+    ------
+    ConfigError
+        When there is none.
+    """
+    for layout in LAYOUTS:
+        if layout == name:
+            return layout
+    raise ConfigError("no such layout", got=name, expected=", ".join(LAYOUTS), mend=did_you_mean(name, LAYOUTS))
 
 
 def export(
@@ -57,13 +71,12 @@ def export(
         When a product is missing, or a file of the chain is.
     """
     path, output = Path(path), Path(output)
-    if layout not in LAYOUTS:
-        raise ConfigError("no such layout", got=layout, expected=", ".join(LAYOUTS), mend=did_you_mean(layout, LAYOUTS))
+    writer_type = LAYOUTS[checked_layout(layout)]
     if path.resolve() == output.resolve():
         raise ConfigError("a file cannot be exported onto itself", where=path, mend="choose another output")
     with open_events(path) as file:
         chosen = _chosen(file, keys)
-        with LAYOUTS[layout](output, _info(file), chosen) as writer:
+        with writer_type(output, _info(file), chosen) as writer:
             for events in file.blocks(block):
                 writer.append(list(events))
             writer.failures = file.failures()

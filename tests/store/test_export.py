@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from spine.cli import app
 from spine.config.model import Config
 from spine.errors import ConfigError, DataError
 from spine.stages import post
@@ -86,6 +88,16 @@ def test_configuration_of_spine_is_kept(tmp_path: Path) -> None:
     export(PEER, tmp_path / "out.h5")
     with open_events(tmp_path / "out.h5") as file:
         assert json.loads(file.attribute("config"))["post"]["calo_ke"]["shower_fudge"] == "1/0.83"
+
+
+def test_command(tmp_path: Path) -> None:
+    runner = CliRunner()
+    out = tmp_path / "out.h5"
+    done = runner.invoke(app, ["export", str(PEER), "-o", str(out), "--to", "v1", "--keys", "run_info,meta"])
+    assert done.exit_code == 0, done.output
+    with open_events(out) as file:
+        assert set(file.names()) == {"index", "run_info", "meta"}
+    assert runner.invoke(app, ["export", str(PEER), "-o", str(out), "--to", "v9"]).exit_code != 0
 
 
 def test_wrong_requests(tmp_path: Path) -> None:
