@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from spine.model.weights_cli import app as weights_app
+
 if TYPE_CHECKING:
     from spine.config.model import Config
 
@@ -23,6 +25,7 @@ app = typer.Typer(
 )
 config_app = typer.Typer(help="Look at configurations.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(config_app, name="config")
+app.add_typer(weights_app, name="weights")
 
 ConfigOption = Annotated[
     str, typer.Option("--config", "-c", help="YAML file, or the JSON text of a stage's part of the configuration.")

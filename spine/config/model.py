@@ -161,7 +161,12 @@ class ModelBlock(Block):
 
     provider: Literal["full_chain"] = Field("full_chain", description="Kind of model")
     modules: ModulesBlock = Field(default_factory=ModulesBlock, description="The chain and its networks")
-    weight_path: str | None = Field(None, description="Weights of the networks")
+    weight_path: str | None = Field(
+        None, description="Weights of the networks: a file, or a URL followed by #sha256=DIGITS"
+    )
+    weight_digests: dict[str, str] = Field(
+        default_factory=dict, description="sha256 that each file of weights must have; the workflow fills it in"
+    )
 
 
 class StepEntry(Block):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, Final
 
-from spine.config.fingerprint import code_fingerprint
+from spine.config.fingerprint import code_fingerprint, file_fingerprint
 from spine.config.model import Config
 from spine.steps.registry import step_module
 
@@ -49,9 +52,24 @@ def stage_slice(config: Config, stage: str) -> str:
         tree["sim"].pop("files")
     if stage == "infer":
         tree["io"].pop("writer"), tree["io"].pop("reader")
+        tree["model"]["weight_digests"] |= _digests(tree["model"])
     keys = RUN_KEYS if stage in ("simulate", "infer") else {"on_error"}
     tree["base"] = config.base.model_dump(mode="json", include=keys)
     return json.dumps(tree, sort_keys=True, separators=(",", ":"))
+
+
+def _weights(block: Mapping[str, Any]) -> Iterator[str]:
+    """Files of weights that a block and those below it name."""
+    for key, value in block.items():
+        if key == "weight_path" and isinstance(value, str):
+            yield value
+        elif isinstance(value, Mapping):
+            yield from _weights(value)
+
+
+def _digests(model: Mapping[str, Any]) -> dict[str, str]:
+    """sha256 of every local file of weights; a missing one is reported when it is read."""
+    return {name: file_fingerprint(Path(name)) for name in _weights(model) if Path(name).is_file()}
 
 
 def from_slice(text: str) -> Config:
@@ -65,6 +83,9 @@ def _plugins(config: Config, stage: str) -> list[str]:
         return [step_module("post", entry.provider) for entry in config.post.steps]
     if stage == "ana":
         return [step_module("ana", entry.provider) for entry in config.ana.steps]
+    if stage == "infer":
+        find: Any = importlib.import_module("spine.model.chain.families").provider_modules
+        return list(find(config.model.modules.chain.stages))
     return []
 
 

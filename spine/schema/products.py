@@ -54,6 +54,8 @@ class Product:
         Names of the feature columns of a tensor.
     record : Record subclass, optional
         Columns of a table.
+    flexible : bool
+        The network decides about the width, the same for all events; ``width`` is the usual one.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Product:
     discrete: bool = True
     features: tuple[str, ...] = ()
     record: type[Record] | None = None
+    flexible: bool = False
 
     @property
     def numpy(self) -> np.dtype[Any]:
@@ -76,8 +79,8 @@ def _tensor(name: str, doc: str, *features: str, points: str = "points", discret
     return Product(name, "tensor", doc, points=tuple(points.split()), discrete=discrete, features=features)
 
 
-def _array(name: str, doc: str, dtype: str = "f4", width: int = 0) -> Product:
-    return Product(name, "array", doc, dtype=dtype, width=width)
+def _array(name: str, doc: str, dtype: str = "f4", width: int = 0, flexible: bool = False) -> Product:
+    return Product(name, "array", doc, dtype=dtype, width=width, flexible=flexible)
 
 
 def _input_products() -> list[Product]:
@@ -114,15 +117,16 @@ def _input_products() -> list[Product]:
 
 def _inference_products() -> list[Product]:
     products = [
-        _array("segmentation", "Scores of the semantic classes, one row per voxel", width=5),
+        _array("segmentation", "Scores of the semantic classes, one row per voxel", width=5, flexible=True),
         _array("seg_pred", "Predicted semantic class of each voxel", "i8"),
         _array("ghost", "Scores of real and ghost", width=2),
         _array("ghost_pred", "1 for predicted ghost points", "i8"),
-        _array("ppn_points", "Raw point proposals: offsets, class scores, mask scores", width=10),
+        _array("ppn_points", "Raw point proposals: offsets, class scores, mask scores", width=10, flexible=True),
         _array(
             "ppn_pred",
             "Points of interest: batch, position, scores, occupancy, class scores, class",
             width=13,
+            flexible=True,
         ),
         _array("ppn_classify_endpoints", "Scores of start and end", width=2),
         _array("interaction_vertices", "Predicted vertices by interaction", width=3),
@@ -135,7 +139,7 @@ def _inference_products() -> list[Product]:
             _array(f"{level}_end_points", f"End of each {level}, in voxels", width=3),
             _array(f"{level}_group_pred", f"Group of each {level}", "i8"),
             _array(f"{level}_node_pred", f"Scores of secondary and primary of each {level}", width=2),
-            _array(f"{level}_node_type_pred", f"Scores of the species of each {level}", width=6),
+            _array(f"{level}_node_type_pred", f"Scores of the species of each {level}", width=6, flexible=True),
             _array(f"{level}_node_primary_pred", f"Scores of secondary and primary of each {level}", width=2),
             _array(f"{level}_node_orient_pred", f"Scores of right and swapped orientation of each {level}", width=2),
             _array(f"{level}_edge_index", f"Pairs of {level}s that the graph joins", "i8", width=2),

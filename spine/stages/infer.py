@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from spine.config.fingerprint import file_fingerprint
-from spine.config.model import Config
+from spine.config.model import Config, LoaderBlock
 from spine.config.slices import stage_code, stage_slice
+from spine.errors import DataError
 from spine.model.chain.plan import Plan, compose
 from spine.schema import Event
+from spine.stages.batches import run_chain
 from spine.stages.checks import check_input
 from spine.stages.loop import Action, failure_of, survivors
 from spine.stages.outcome import Progress, StageReport
 from spine.store.source import BadEvent, EventSource, HDF5Source, all_events, open_source
 from spine.store.writer import EventWriter, FileInfo
 
-__all__ = ["chain_actions", "chain_of", "run"]
+__all__ = ["chain_actions", "chain_of", "networks_of", "run"]
+
+log = logging.getLogger("spine")
+
+CHECK = Action("check", check_input)
 
 
 def _info(source: EventSource, output: Path, config: Config, plan: Plan) -> FileInfo:
@@ -31,6 +40,7 @@ def _info(source: EventSource, output: Path, config: Config, plan: Plan) -> File
         parent_id=source.file.identity if isinstance(source, HDF5Source) else "",
         steps=tuple(stage.name for stage in plan.stages),
         seed=config.base.seed,
+        weights=json.dumps(json.loads(stage_slice(config, "infer"))["model"]["weight_digests"]),
     )
 
 
@@ -47,6 +57,32 @@ def _readable(events: Sequence[Event | BadEvent], on_error: str, progress: Progr
     return good
 
 
+def networks_of(config: Config) -> Mapping[str, Any]:
+    """Networks that the configuration describes, with their weights; none, and no torch, when it describes none.
+
+    Raises
+    ------
+    ConfigError
+        When options are wrong or weights are missing.
+    DataError
+        When a file of weights is broken, does not fit, or is not the one that was asked for.
+    """
+    described = [name for name in config.model.modules.model_extra or {} if not name.endswith("_loss")]
+    if not described:
+        return {}
+    import torch
+
+    from spine.model.networks import build_networks
+
+    for name, digest in config.model.weight_digests.items():
+        found = file_fingerprint(Path(name)) if Path(name).is_file() else "no such file"
+        if found != digest:
+            raise DataError("the weights are not those asked for", where=name, got=found, expected=digest)
+    torch.set_num_threads(config.base.threads)
+    log.info("infer: networks %s on cpu, %d threads", ", ".join(described), config.base.threads)
+    return build_networks(config.model.modules.model_dump(), config.model.weight_path)
+
+
 def chain_of(config: Config, sources: Sequence[EventSource]) -> Plan:
     """The configured chain, checked against what the inputs offer.
 
@@ -55,7 +91,7 @@ def chain_of(config: Config, sources: Sequence[EventSource]) -> Plan:
     ConfigError
         When the chain does not fit together or needs products that an input does not have.
     """
-    plan = compose(config.model.modules.chain.stages)
+    plan = compose(config.model.modules.chain.stages, networks_of(config))
     for source in sources:
         plan.check(source.names(), source.path)
     return plan
@@ -63,7 +99,7 @@ def chain_of(config: Config, sources: Sequence[EventSource]) -> Plan:
 
 def chain_actions(plan: Plan) -> list[Action]:
     """What is done to each event: a look at what was read, then the chain."""
-    return [Action("check", check_input), Action("chain", plan.run)]
+    return [CHECK, Action("chain", plan.run)]
 
 
 def run(source: Path, output: Path, config: Config) -> StageReport:
@@ -97,7 +133,8 @@ def run(source: Path, output: Path, config: Config) -> StageReport:
         with EventWriter(output, _info(events, output, config, plan), (*events.new, *plan.products)) as writer:
             for block in all_events(events, config.base.block_size):
                 good = _readable(block, config.base.on_error, progress)
-                kept = survivors(good, chain_actions(plan), config.base.on_error, progress)
+                sound = survivors(good, [CHECK], config.base.on_error, progress)
+                kept = run_chain(plan, sound, config.io.loader or LoaderBlock(), config.base.on_error, progress)
                 writer.append(kept)
                 progress.advance(len(kept))
             writer.failures = progress.failures

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal
 
 from spine.errors import SpineError
 from spine.schema import Event
@@ -45,9 +44,7 @@ def _survives(event: Event, actions: Iterable[Action], on_error: str, progress: 
     return True
 
 
-def survivors(
-    events: Iterable[Event], actions: Iterable[Action], on_error: Literal["stop", "skip"], progress: Progress
-) -> list[Event]:
+def survivors(events: Iterable[Event], actions: Iterable[Action], on_error: str, progress: Progress) -> list[Event]:
     """Run actions on each event.
 
     Parameters

@@ -183,7 +183,7 @@ def product_rows(product: Product, value: Any, event: Event) -> NDArray[Any]:
     else:
         rows = np.asarray(value, dtype=stored.dtype)
     width = rows.shape[1] if rows.ndim == 2 else 0
-    if rows.ndim not in (1, 2) or width != stored.width:
+    if rows.ndim not in (1, 2) or (width != stored.width and not product.flexible):
         raise SchemaError(
             f"product {product.name!r} does not have its declared width",
             where=event.label,
@@ -198,6 +198,23 @@ def _append_lists(group: h5py.Group, lists: Sequence[Ragged]) -> None:
     extend(group["values"], joined.values)
     _extend_offsets(group["element_offsets"], joined.lengths)
     _extend_offsets(group["event_offsets"], [len(one) for one in lists])
+
+
+def _fit(group: h5py.Group, product: Product, rows: Sequence[NDArray[Any]], events: Sequence[Event]) -> None:
+    """Give a product of flexible width the one that its first rows have; later rows must agree."""
+    if not product.flexible:
+        return
+    stored = group["values"]
+    if len(stored) == 0 and rows[0].shape[1:] != stored.shape[1:]:
+        del group["values"]
+        _dataset(group, "values", product.numpy, rows[0].shape[1])
+        stored = group["values"]
+    for event, part in zip(events, rows, strict=True):
+        if part.shape[1:] != stored.shape[1:]:
+            raise SchemaError(
+                f"product {product.name!r} does not have the width of the events before",
+                where=event.label, got=part.shape, expected=f"{stored.shape[1]} values per row",
+            )  # fmt: skip
 
 
 def append_product(products: h5py.Group, name: str, events: Sequence[Event]) -> None:
@@ -227,6 +244,7 @@ def append_product(products: h5py.Group, name: str, events: Sequence[Event]) -> 
         _append_lists(group, values)
     else:
         rows = [product_rows(product, value, event) for value, event in zip(values, events, strict=True)]
+        _fit(group, product, rows, events)
         extend(group["values"], np.concatenate(rows))
         _extend_offsets(group["event_offsets"], [len(r) for r in rows])
     if product.kind in ("edge_index", "index_list"):

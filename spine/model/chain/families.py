@@ -6,11 +6,18 @@ asks for it.
 
 from __future__ import annotations
 
-from spine.model.chain.family import Family, by_mode
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from spine.errors import ConfigError, did_you_mean
+from spine.model.chain.family import Family, by_mode, provider_place
 from spine.model.chain.formation import combine_fragments, combine_groups
 from spine.model.chain.paths import by_path
 
-__all__ = ["CHAIN_PRODUCTS", "FAMILIES"]
+if TYPE_CHECKING:
+    from spine.model.chain.plan import StageLike
+
+__all__ = ["CHAIN_PRODUCTS", "FAMILIES", "provider_modules"]
 
 _HERE = "spine.model.chain"
 
@@ -86,3 +93,26 @@ FAMILIES: dict[str, Family] = {f.name: f for f in (_SEGMENTATION, _FRAGMENTATION
 
 CHAIN_PRODUCTS = frozenset(name for family in FAMILIES.values() for name in family.products)
 """Products that stages of the chain make, as against those of the input."""
+
+
+def provider_modules(stages: Sequence[StageLike]) -> list[str]:
+    """Modules of the providers that stages name; none is imported.
+
+    Parameters
+    ----------
+    stages : sequence of StageLike
+        Stages of a configuration.
+
+    Raises
+    ------
+    ConfigError
+        When a stage names an unknown provider or mode.
+    """
+    found: list[str] = []
+    for stage in stages:
+        name, where = stage.provider or stage.name, f"chain.{stage.name}"
+        if name not in FAMILIES:
+            raise ConfigError(f"no provider is called {name!r}", where=where, mend=did_you_mean(name, FAMILIES))
+        family = FAMILIES[name]
+        found += [provider_place(family, part.mode, where)[0] for part in family.parts(family, stage.config, where)]
+    return sorted(set(found))

@@ -12,7 +12,7 @@ from spine.errors import ConfigError, did_you_mean
 from spine.model.chain.provider import Provider, Result
 from spine.schema import Event
 
-__all__ = ["GROUP", "Family", "Part", "by_mode", "find_provider", "single"]
+__all__ = ["GROUP", "Family", "Part", "by_mode", "find_provider", "provider_place", "single"]
 
 GROUP = "spine.providers"
 """Entry-point group of other packages; names are ``FAMILY.MODE``, values ``module:attribute``."""
@@ -61,13 +61,13 @@ class Family:
     combine: Callable[[Event, Sequence[Any]], Result] = field(default=single)
 
 
-def find_provider(family: Family, mode: str, where: str) -> Provider:
-    """The provider of a mode.
+def provider_place(family: Family, mode: str, where: str) -> tuple[str, str]:
+    """Module and attribute that define the provider of a mode.
 
     Raises
     ------
     ConfigError
-        When the family has no such mode, or its place holds no provider.
+        When the family has no such mode.
     """
     known = _modes(family)
     if mode not in known:
@@ -76,9 +76,21 @@ def find_provider(family: Family, mode: str, where: str) -> Provider:
             f"{family.name} has no mode {mode!r}", where=where, expected=listed, mend=did_you_mean(mode, known)
         )
     module, _, attribute = known[mode].partition(":")
+    return module, attribute
+
+
+def find_provider(family: Family, mode: str, where: str) -> Provider:
+    """The provider of a mode.
+
+    Raises
+    ------
+    ConfigError
+        When the family has no such mode, or its place holds no provider.
+    """
+    module, attribute = provider_place(family, mode, where)
     found = getattr(importlib.import_module(module), attribute, None)
     if not isinstance(found, Provider):
-        raise ConfigError("no provider is defined there", where=where, got=known[mode])
+        raise ConfigError("no provider is defined there", where=where, got=f"{module}:{attribute}")
     return found
 
 
