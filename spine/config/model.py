@@ -183,15 +183,22 @@ def _entry(label: str, options: Any) -> dict[str, Any]:
         options = {}
     if not isinstance(options, dict):
         raise ValueError(f"options of {label!r} must be a mapping, found {options!r}")
-    rest = {k: v for k, v in options.items() if k not in ("provider", "name", "config")}
+    rest = {k: v for k, v in options.items() if k not in ("provider", "name", "config", "priority")}
     nested = options.get("config")
     if nested is not None and rest:
         raise ValueError(f"{label!r} mixes 'config:' with inline options {sorted(rest)}: use one of them")
     return {"name": label, "provider": options.get("provider", label), "config": nested if nested is not None else rest}
 
 
+def _priority(options: Any) -> int | None:
+    return options.get("priority") if isinstance(options, dict) else None
+
+
 class StepBlock(Block):
-    """Steps, as a mapping (ordered by what they read and write) or a list under ``stages`` (in that order)."""
+    """Steps, as a mapping (ordered by what they read and write) or a list under ``stages`` (in that order).
+
+    A mapping in which a step has a ``priority`` runs by falling priority instead, 0 where none is given.
+    """
 
     steps: tuple[StepEntry, ...] = Field((), description="The steps")
     in_order: bool = Field(False, description="Run the steps in the order given")
@@ -211,7 +218,12 @@ class StepBlock(Block):
                 raise ValueError(f"'stages' cannot stand beside other steps: {extra}")
             entries = [_entry(s.get("name", s.get("provider", "")), s) for s in steps["stages"]]
             return {**options, "steps": entries, "in_order": True}
-        return {**options, "steps": [_entry(k, v) for k, v in steps.items() if v is not False]}
+        chosen = {k: v for k, v in steps.items() if v is not False}
+        ranks = {k: _priority(v) for k, v in chosen.items()}
+        if any(rank is not None for rank in ranks.values()):
+            names = sorted(chosen, key=lambda name: -(ranks[name] or 0))
+            return {**options, "steps": [_entry(k, chosen[k]) for k in names], "in_order": True}
+        return {**options, "steps": [_entry(k, v) for k, v in chosen.items()]}
 
 
 class AnaBlock(StepBlock):

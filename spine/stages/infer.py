@@ -67,7 +67,8 @@ def networks_of(config: Config) -> Mapping[str, Any]:
     DataError
         When a file of weights is broken, does not fit, or is not the one that was asked for.
     """
-    described = [name for name in config.model.modules.model_extra or {} if not name.endswith("_loss")]
+    extra = config.model.modules.model_extra or {}
+    described = [name for name in extra if not name.endswith("_loss") and name != "loss_balancing"]
     if not described:
         return {}
     import torch
@@ -130,12 +131,14 @@ def run(source: Path, output: Path, config: Config) -> StageReport:
     with open_source(source, dataset.provider, dataset.parsers, dataset.has_truth) as events:
         plan = chain_of(config, [events])
         progress = Progress("infer", len(events))
-        with EventWriter(output, _info(events, output, config, plan), (*events.new, *plan.products)) as writer:
+        with EventWriter(output, _info(events, output, config, plan)) as writer:
             for block in all_events(events, config.base.block_size):
                 good = _readable(block, config.base.on_error, progress)
                 sound = survivors(good, [CHECK], config.base.on_error, progress)
                 kept = run_chain(plan, sound, config.io.loader or LoaderBlock(), config.base.on_error, progress)
                 writer.append(kept)
                 progress.advance(len(kept))
+            if writer.keys is None:  # no event went through
+                writer.select((*events.new, *plan.products))
             writer.failures = progress.failures
     return progress.finish(output)

@@ -73,6 +73,8 @@ def test_options(finished: Campaign, setting: str, first: str) -> None:
         ("spine/post/direction.py", "post"),
         ("spine/build/truth.py", "build"),
         ("spine/model/chain/plan.py", "infer"),
+        ("spine/model/chain/fragmentation.py", "infer"),
+        ("spine/sparse/convolution.py", "infer"),
         ("spine/stages/infer.py", "infer"),
     ],
 )
