@@ -1,0 +1,1 @@
+"""Tests of the border that accepts SPINE configurations."""
