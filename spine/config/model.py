@@ -49,8 +49,29 @@ class BaseBlock(Block):
     prefix_log: bool = Field(False, description="Put the name of the input in front of table names")
     overwrite_log: bool = Field(False, description="Replace tables that exist")
     split_output: bool = Field(False, description="Write one output per input file")
-    iterations: int | None = Field(None, description="Events to process; negative for one pass over all")
+    iterations: int | None = Field(
+        None, description="Events to process, steps of a training; negative for one pass over all"
+    )
+    epochs: float | None = Field(None, gt=0, description="Passes over the events of a training, instead of iterations")
     verbosity: Literal["debug", "info", "warning", "error", "critical"] = Field("info", description="Level of the log")
+    world_size: int = Field(0, ge=0, description="Processes, each on a GPU of its own; 0 for one process on CPU")
+    gpus: list[int] | None = Field(None, description="Numbers of the GPUs to use, all by default")
+    distributed: bool | None = Field(None, description="Share the events among processes; null when there are several")
+    ddp: bool | None = Field(None, description="Processes train one network together; as distributed by default")
+    dtype: Literal["float32", "float64"] = Field("float32", description="Type of the arithmetic of networks")
+    csv_buffer_size: int = Field(1, ge=-1, description="Buffer of the log (bytes); 1: a line, -1: as the system likes")
+    parent_path: str | None = Field(None, description="Directory in which files named by steps are looked for")
+    unwrap: bool | None = Field(
+        None, description="Give products event by event (Driver only); false refuses what needs that, null does it"
+    )
+    log_step: int = Field(1, ge=1, description="Iterations between lines on the screen; the log file has every one")
+    tensorboard: bool | dict[str, Any] | None = Field(
+        None, description="Log for TensorBoard (Driver only); a mapping may hold log_dir, below the other log_dir"
+    )
+    graceful_stop_file: str | None = Field(None, description="File whose appearance ends a training after a step")
+    torch_sharing_strategy: Literal["file_system", "file_descriptor"] | None = Field(
+        None, description="How processes share memory"
+    )
 
 
 class GeoBlock(Block):
@@ -71,6 +92,13 @@ class Selection(Block):
     skip_run_event_list: list[tuple[int, int, int]] | None = Field(
         None, description="Run, subrun and event to leave out"
     )
+    entry_fraction_range: tuple[float, float] | None = Field(
+        None, description="Share of the events to take, from one fraction of them up to another"
+    )
+    limit_num_files: int | None = Field(None, ge=1, description="Most input files to take")
+    keys: list[str] | None = Field(None, description="Products to read from HDF5 files, all by default")
+    skip_keys: list[str] | None = Field(None, description="Products of HDF5 files to leave out")
+    ignore_incomplete: bool = Field(False, description="Read files whose writer did not finish")
 
 
 class DatasetBlock(Selection):
@@ -103,6 +131,8 @@ class ReaderBlock(Selection):
     provider: Literal["hdf5"] = Field("hdf5", description="Format")
     file_keys: str | list[str] | None = Field(None, description="Files or globs")
     file_list: str | None = Field(None, description="Text file with one input per line")
+    columnar: bool = Field(False, description="Analyse several events at a time; nothing but ana may run then")
+    chunk_size: int = Field(1024, ge=1, description="Events that are analysed at a time")
 
 
 class WriterBlock(Block):
@@ -115,13 +145,21 @@ class WriterBlock(Block):
     keys: list[str] | None = Field(None, description="Products to store, all by default")
     skip_keys: list[str] | None = Field(None, description="Products to leave out")
     overwrite: bool = Field(False, description="Replace an output that exists")
+    format_version: Literal[1, 2] = Field(
+        1, description="Layout: 1 has region references, as the usual readers expect; 2 has columns, and is faster"
+    )
 
 
 class IoBlock(Block):
     """Input and output."""
 
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
     loader: LoaderBlock | None = Field(
         None, description="Input for the networks; the usual larcv products when left out"
+    )
+    direct: DatasetBlock | None = Field(
+        None, alias="dataset", description="Events taken one by one, without networks (Driver only)"
     )
     reader: ReaderBlock | None = Field(None, description="Files of events that are read back (Driver only)")
     writer: WriterBlock | None = Field(None, description="Output of the Driver")
@@ -129,7 +167,7 @@ class IoBlock(Block):
     @property
     def dataset(self) -> DatasetBlock:
         """Where events come from, with defaults."""
-        return (self.loader or LoaderBlock()).dataset
+        return self.direct or (self.loader or LoaderBlock()).dataset
 
 
 class ChainStage(Block):
@@ -164,6 +202,10 @@ class ModelBlock(Block):
     weight_path: str | None = Field(
         None, description="Weights of the networks: a file, or a URL followed by #sha256=DIGITS"
     )
+    weight_list: str | None = Field(
+        None, description="Text file with one file of weights per line: one run for each (Driver only)"
+    )
+    to_numpy: bool | None = Field(None, description="Accepted for compatibility; false refuses to build objects")
     weight_digests: dict[str, str] = Field(
         default_factory=dict, description="sha256 that each file of weights must have; the workflow fills it in"
     )
