@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from spine.errors import ConfigError, did_you_mean
 
 __all__ = [
     "AnaBlock",
@@ -14,13 +16,18 @@ __all__ = [
     "Config",
     "DatasetBlock",
     "GeoBlock",
+    "HeldOutBlock",
     "IoBlock",
     "LoaderBlock",
     "MergeBlock",
     "ModelBlock",
     "ModulesBlock",
     "ReaderBlock",
+    "RecipeBlock",
+    "RecipeInput",
+    "RecipeStep",
     "ReportBlock",
+    "SampleBlock",
     "Selection",
     "SimulateBlock",
     "StepBlock",
@@ -299,6 +306,84 @@ class ReportBlock(Block):
     max_points: int = Field(20_000, ge=1, description="Points drawn per event")
 
 
+class SampleBlock(Block):
+    """A simulated sample."""
+
+    files: int = Field(20, ge=1, description="Number of files")
+    events_per_file: int = Field(500, ge=1, description="Events per file")
+    seed: int = Field(1, ge=0, description="Seed of the simulation, different for each sample")
+
+
+class HeldOutBlock(SampleBlock):
+    """A simulated sample that nothing is trained on."""
+
+    files: int = Field(5, ge=1, description="Number of files")
+    events_per_file: int = Field(100, ge=1, description="Events per file")
+    seed: int = Field(2, ge=0, description="Seed of the simulation, different for each sample")
+
+
+class RecipeInput(Block):
+    """Files that a part of the chain with trained networks makes of the training sample."""
+
+    until: str = Field(description="Last stage of the chain that is run")
+    files: int | None = Field(None, ge=1, description="Number of files of the sample, from the first; all by default")
+
+
+class RecipeStep(Block):
+    """One training."""
+
+    modules: tuple[str, ...] = Field((), description="Networks that are trained; by default the one named as the step")
+    input: str = Field("sample", description="What is read: the sample, or an input of the recipe")
+    files: int | None = Field(None, ge=1, description="Number of files of it, from the first; all by default")
+    settings: dict[str, Any] = Field(
+        default_factory=dict, description="Blocks laid over the configuration: base, io, train, validation"
+    )
+
+
+class RecipeBlock(Block):
+    """How weights are made."""
+
+    sample: SampleBlock = Field(default_factory=SampleBlock, description="Events that networks learn from")
+    test: HeldOutBlock = Field(
+        default_factory=HeldOutBlock, description="Events that judge the result, never trained on"
+    )
+    inputs: dict[str, RecipeInput] = Field(default_factory=dict, description="Files made on the way, by name")
+    steps: dict[str, RecipeStep] = Field(default_factory=dict, description="Trainings by name")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.sample.seed == self.test.seed:
+            raise ValueError(f"sample and test have the same seed {self.test.seed}: give the test one of its own")
+        known = {"sample", *self.inputs}
+        for name, step in self.steps.items():
+            if step.input not in known:
+                raise ValueError(f"step {name!r} reads {step.input!r}; {did_you_mean(step.input, known)}")
+        return self
+
+    def files_of(self, name: str) -> range:
+        """Numbers of the files of the sample or of an input."""
+        few = self.inputs[name].files if name in self.inputs else None
+        return range(min(few or self.sample.files, self.sample.files))
+
+    def numbers(self, step: str) -> range:
+        """Numbers of the files that a step reads."""
+        files = self.files_of(self.steps[step].input)
+        return files[: self.steps[step].files]
+
+    def step_of(self, module: str) -> str:
+        """The step that trains a network.
+
+        Raises
+        ------
+        ConfigError
+            When none does.
+        """
+        for name, step in self.steps.items():
+            if module in (step.modules or (name,)):
+                return name
+        raise ConfigError("no step of the recipe trains this network", where="recipe.steps", got=module)
+
+
 class WorkflowBlock(Block):
     """What the workflow runs on."""
 
@@ -320,4 +405,5 @@ class Config(Block):
     ana: AnaBlock = Field(default_factory=AnaBlock, description="Analysis steps")
     merge: MergeBlock = Field(default_factory=MergeBlock, description="Merged tables")
     report: ReportBlock = Field(default_factory=ReportBlock, description="The report")
+    recipe: RecipeBlock = Field(default_factory=RecipeBlock, description="How weights are made")
     workflow: WorkflowBlock = Field(default_factory=WorkflowBlock, description="What the workflow runs on")

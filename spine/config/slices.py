@@ -5,11 +5,11 @@ from __future__ import annotations
 import importlib
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, Final
 
 from spine.config.fingerprint import code_fingerprint, file_fingerprint
 from spine.config.model import Config
+from spine.config.shipped import weights_file
 from spine.steps.registry import step_module
 
 __all__ = ["STAGES", "from_slice", "stage_code", "stage_slice"]
@@ -69,7 +69,8 @@ def _weights(block: Mapping[str, Any]) -> Iterator[str]:
 
 def _digests(model: Mapping[str, Any]) -> dict[str, str]:
     """sha256 of every local file of weights; a missing one is reported when it is read."""
-    return {name: file_fingerprint(Path(name)) for name in _weights(model) if Path(name).is_file()}
+    files = {name: weights_file(name) for name in _weights(model)}
+    return {name: file_fingerprint(path) for name, path in files.items() if path.is_file()}
 
 
 def from_slice(text: str) -> Config:

@@ -17,6 +17,7 @@ __all__ = ["Source", "apply_overrides", "merge", "read_source"]
 Tree = dict[str, Any]
 Keys = tuple[str, ...]
 
+MERGE_TAG = "tag:yaml.org,2002:merge"
 PRESETS = Path(__file__).resolve().parents[2] / "config"
 
 
@@ -50,6 +51,8 @@ class _Loader(yaml.SafeLoader):
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Hashable, Any]:
     seen: set[Any] = set()
     for key_node, _ in node.value:
+        if key_node.tag == MERGE_TAG:  # values of other mappings, below those given here
+            continue
         key = loader.construct_object(key_node)
         if key in seen:
             raise ConfigError(f"the key {key!r} stands twice", where=_mark(key_node), mend="keep one of them")

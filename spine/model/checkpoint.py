@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from spine import __version__
+from spine.config.shipped import weights_file
 from spine.errors import ConfigError, DataError
 from spine.store.atomic import atomic_file
 
@@ -136,7 +137,7 @@ def locate_weights(source: str, cache: Path | None = None) -> Path:
     """
     name, _, digest = source.partition("#sha256=")
     if not name.startswith(("http://", "https://")):
-        path = Path(name).expanduser()
+        path = weights_file(name)
         verify_checkpoint(path, digest or None)
         return path
     if not digest:

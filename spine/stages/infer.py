@@ -11,6 +11,7 @@ from typing import Any
 
 from spine.config.fingerprint import file_fingerprint
 from spine.config.model import Config, LoaderBlock
+from spine.config.shipped import weights_file
 from spine.config.slices import stage_code, stage_slice
 from spine.errors import DataError
 from spine.model.chain.plan import Plan, compose
@@ -76,7 +77,8 @@ def networks_of(config: Config) -> Mapping[str, Any]:
     from spine.model.networks import build_networks
 
     for name, digest in config.model.weight_digests.items():
-        found = file_fingerprint(Path(name)) if Path(name).is_file() else "no such file"
+        path = weights_file(name)
+        found = file_fingerprint(path) if path.is_file() else "no such file"
         if found != digest:
             raise DataError("the weights are not those asked for", where=name, got=found, expected=digest)
     torch.set_num_threads(config.base.threads)
