@@ -10,10 +10,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 __all__ = [
     "BombConfig",
     "CosmicsConfig",
+    "FlavourConfig",
     "GeneratorConfig",
     "GunConfig",
     "ImageConfig",
     "LabelConfig",
+    "NeutrinoConfig",
+    "RainConfig",
     "SimulationConfig",
     "SpeciesConfig",
     "TransportConfig",
@@ -95,6 +98,76 @@ class GunConfig(_Frozen):
     time: Span = Field((0.0, 0.0), description="Time of the vertex, uniform between these (us)")
 
 
+class FlavourConfig(_Frozen):
+    """One kind of neutrino."""
+
+    pdg: Literal[12, -12, 14, -14] = Field(description="PDG code of the neutrino")
+    weight: float = Field(1.0, gt=0, description="Relative number of interactions (no unit)")
+
+
+def _default_flavours() -> tuple[FlavourConfig, ...]:
+    return tuple(FlavourConfig(pdg=pdg, weight=w) for pdg, w in ((14, 0.4), (-14, 0.1), (12, 0.4), (-12, 0.1)))
+
+
+class NeutrinoConfig(_Frozen):
+    """Neutrino interactions: a lepton and hadrons from one vertex, with the truth record of the neutrino.
+
+    Quasi-elastic (Llewellyn Smith), resonant (Delta) and deeply inelastic scattering on nucleons of a Fermi gas.
+    """
+
+    vertices: CountSpan = Field((1, 1), description="Number of interactions per event, both ends included")
+    flavours: tuple[FlavourConfig, ...] = Field(
+        default_factory=_default_flavours, min_length=1, description="Kinds of neutrinos to choose from"
+    )
+    energy: EnergySpan = Field(
+        (300.0, 3000.0), description="Energy of interacting neutrinos, uniform between these (MeV)"
+    )
+    spectrum: tuple[tuple[float, float], ...] = Field(
+        (),
+        description="Points of a spectrum of interacting neutrinos that replaces the uniform one: rising energy (MeV), "
+        "relative number per energy, straight lines between",
+    )
+    cc_weight: float = Field(1.0, ge=0, description="Factor on charged-current cross sections (no unit)")
+    nc_weight: float = Field(1.0, ge=0, description="Factor on neutral-current cross sections (no unit)")
+    qe_weight: float = Field(1.0, ge=0, description="Factor on quasi-elastic scattering (no unit)")
+    res_weight: float = Field(1.0, ge=0, description="Factor on resonant scattering (no unit)")
+    dis_weight: float = Field(1.0, ge=0, description="Factor on deeply inelastic scattering (no unit)")
+    axial_mass: float = Field(
+        1030.0,
+        gt=0,
+        description="Axial mass of quasi-elastic scattering (MeV); Bernard et al., J. Phys. G 28 (2002) R1",
+    )
+    resonance_axial_mass: float = Field(
+        1120.0,
+        gt=0,
+        description="Axial mass of resonant scattering (MeV); Kuzmin et al., Acta Phys. Pol. B 37 (2006) 2337",
+    )
+    fermi_momentum: float = Field(
+        251.0, ge=0, description="Fermi momentum (MeV/c); of calcium 40, Moniz et al., Phys. Rev. Lett. 26 (1971) 445"
+    )
+    removal_energy: float = Field(28.0, ge=0, description="Energy to free a nucleon (MeV); of calcium 40, as before")
+    pion_absorption: float = Field(
+        0.25,
+        ge=0,
+        le=1,
+        description="Share of pions absorbed by two nucleons on their way out of the nucleus (no unit)",
+    )
+    direction: Vector = Field((0.0, 0.0, 1.0), description="Direction of the beam (any length)")
+    vertex_margin: float = Field(20.0, ge=0, description="Distance of vertices from the image faces (cm)")
+    time: Span = Field((0.0, 0.0), description="Time of a vertex, uniform between these (us)")
+
+
+class RainConfig(_Frozen):
+    """Multi-particle rain: particles that start on their own, anywhere in the image; no neutrinos."""
+
+    multiplicity: CountSpan = Field((1, 5), description="Number of particles per event, both ends included")
+    species: tuple[SpeciesConfig, ...] = Field(
+        default_factory=_default_species, min_length=1, description="Kinds of particles to choose from"
+    )
+    vertex_margin: float = Field(0.0, ge=0, description="Distance of starts from the image faces (cm)")
+    time: Span = Field((0.0, 0.0), description="Time of a start, uniform between these (us)")
+
+
 class CosmicsConfig(_Frozen):
     """Cosmic-ray muons that enter the argon through its faces from above."""
 
@@ -145,6 +218,8 @@ class GeneratorConfig(_Frozen):
     image: ImageConfig = Field(default_factory=ImageConfig, description="Voxels and argon volume")
     bomb: BombConfig | None = Field(default_factory=BombConfig, description="Particle bombs, null for none")
     gun: GunConfig | None = Field(None, description="Single particle, null for none")
+    neutrino: NeutrinoConfig | None = Field(None, description="Neutrino interactions, null for none")
+    rain: RainConfig | None = Field(None, description="Multi-particle rain, null for none")
     cosmics: CosmicsConfig | None = Field(default_factory=CosmicsConfig, description="Cosmics, null for none")
     transport: TransportConfig = Field(default_factory=TransportConfig, description="Geant4 options")
     labels: LabelConfig = Field(default_factory=LabelConfig, description="Labelling rules")

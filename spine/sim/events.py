@@ -15,6 +15,7 @@ from spine.sim.primaries import draw_primaries, geant4_seed, image_bounds
 from spine.sim.transport import follow
 from spine.sim.trees import grow_trees
 from spine.sim.truth import ParticleColumns, group_primary, particle_columns
+from spine.sim.vertices import mpv_columns, neutrino_columns
 
 __all__ = ["ImageMeta", "SimulatedEvent", "simulate_event", "simulate_events"]
 
@@ -61,7 +62,10 @@ class SimulatedEvent:
     meta : ImageMeta
         Where the image lies.
     vertices, vertex_t, vertex_nu_id : (V, 3), (V,) float64 and (V,) int64
-        Position (cm), time (ns) and beam number (-1 for cosmics) of each interaction; row = ``interaction_id``.
+        Position (cm), time (ns) and neutrino number (-1 for none) of each interaction; row = ``interaction_id``.
+    neutrinos, mpv : dict or None
+        Columns of the lists of neutrinos and of the primary particles at vertices of several particles; None where
+        the configuration asks for no neutrinos and for no rain.
     energy : EnergyBudget
         Where the deposited energy went (MeV).
     num_primaries, num_tracks, num_deposits : int
@@ -82,6 +86,8 @@ class SimulatedEvent:
     vertices: NDArray[np.float64]
     vertex_t: NDArray[np.float64]
     vertex_nu_id: NDArray[np.int64]
+    neutrinos: ParticleColumns | None
+    mpv: ParticleColumns | None
     energy: EnergyBudget
     num_primaries: int
     num_tracks: int
@@ -140,6 +146,8 @@ def simulate_event(cfg: SimulationConfig, event: int) -> SimulatedEvent:
         vertices=primaries.vertices,
         vertex_t=primaries.vertex_time,
         vertex_nu_id=primaries.vertex_nu,
+        neutrinos=neutrino_columns(primaries) if cfg.neutrino is not None else None,
+        mpv=mpv_columns(tracks, primaries) if cfg.rain is not None else None,
         energy=energy,
         num_primaries=len(primaries.pdg),
         num_tracks=len(tracks.pdg),

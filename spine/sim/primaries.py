@@ -9,7 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spine.errors import ConfigError
-from spine.sim.config import BombConfig, CosmicsConfig, GunConfig, ImageConfig, SimulationConfig
+from spine.sim.config import (
+    BombConfig,
+    CosmicsConfig,
+    GunConfig,
+    ImageConfig,
+    NeutrinoConfig,
+    RainConfig,
+    SimulationConfig,
+)
+from spine.sim.kinematics import isotropic
+from spine.sim.neutrinos import NeutrinoInteraction, draw_interaction
+from spine.sim.species import mass
 
 __all__ = ["Primaries", "draw_primaries", "event_rng", "geant4_seed", "image_bounds", "muon_spectrum"]
 
@@ -34,7 +45,11 @@ class Primaries:
     vertices, vertex_time : (V, 3) and (V,) float64
         Positions (cm; of a cosmic, where it enters the argon) and times (ns) of the vertices.
     vertex_nu : (V,) int64
-        Number of the bomb or gun vertex, -1 for cosmics.
+        Number of the neutrino vertex, in events without neutrinos of the bomb or gun vertex; -1 for others.
+    vertex_mpv : (V,) bool
+        Whether a vertex counts as one of several particles (MPV): neutrinos, bombs and the gun, not rain and cosmics.
+    neutrinos : tuple of (int, NeutrinoInteraction)
+        Rows of the neutrino vertices, and what happened there.
     """
 
     pdg: NDArray[np.int32]
@@ -45,6 +60,8 @@ class Primaries:
     vertices: Array
     vertex_time: Array
     vertex_nu: NDArray[np.int64]
+    vertex_mpv: NDArray[np.bool_]
+    neutrinos: tuple[tuple[int, NeutrinoInteraction], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -55,6 +72,7 @@ class _Vertex:
     pdg: list[int]
     kinetic: list[float]
     direction: Array
+    neutrino: NeutrinoInteraction | None = None
 
 
 def event_rng(seed: int, event: int) -> np.random.Generator:
@@ -88,7 +106,7 @@ def draw_primaries(cfg: SimulationConfig, event: int) -> Primaries:
     Returns
     -------
     Primaries
-        Bomb vertices first, then the gun, then cosmics.
+        Bomb vertices first, then the gun, neutrinos, rain, and cosmics.
 
     Raises
     ------
@@ -102,6 +120,7 @@ def draw_primaries(cfg: SimulationConfig, event: int) -> Primaries:
             found.append(_bomb(rng, cfg.bomb, cfg.image))
     if cfg.gun is not None:
         found.append(_gun(rng, cfg.gun, cfg.image))
+    found += _neutrinos(rng, cfg) + _rain(rng, cfg)
     if cfg.cosmics is not None:
         lower, upper = image_bounds(cfg.image, cfg.image.box_margin)
         for _ in range(int(rng.integers(cfg.cosmics.multiplicity[0], cfg.cosmics.multiplicity[1] + 1))):
@@ -109,11 +128,46 @@ def draw_primaries(cfg: SimulationConfig, event: int) -> Primaries:
     return _collect(found)
 
 
+def _neutrinos(rng: np.random.Generator, cfg: SimulationConfig) -> list[_Vertex]:
+    if cfg.neutrino is None:
+        return []
+    count = int(rng.integers(cfg.neutrino.vertices[0], cfg.neutrino.vertices[1] + 1))
+    return [_neutrino(rng, cfg.neutrino, cfg.image) for _ in range(count)]
+
+
+def _neutrino(rng: np.random.Generator, neutrino: NeutrinoConfig, image: ImageConfig) -> _Vertex:
+    position = _uniform_position(rng, image, neutrino.vertex_margin, "neutrino")
+    time = float(rng.uniform(*neutrino.time))
+    _unit(neutrino.direction, "neutrino")
+    result = draw_interaction(rng, neutrino)
+    codes, vectors = result.seen
+    momentum = np.linalg.norm(vectors[:, 1:], axis=1)
+    kinetic = np.hypot(momentum, mass(codes)) - mass(codes)
+    return _Vertex(position, time, True, codes.tolist(), kinetic.tolist(), vectors[:, 1:] / momentum[:, None], result)
+
+
+def _rain(rng: np.random.Generator, cfg: SimulationConfig) -> list[_Vertex]:
+    if cfg.rain is None:
+        return []
+    count = int(rng.integers(cfg.rain.multiplicity[0], cfg.rain.multiplicity[1] + 1))
+    return [_drop(rng, cfg.rain, cfg.image) for _ in range(count)]
+
+
+def _drop(rng: np.random.Generator, rain: RainConfig, image: ImageConfig) -> _Vertex:
+    position = _uniform_position(rng, image, rain.vertex_margin, "rain")
+    weight = np.array([s.weight for s in rain.species])
+    kind = rain.species[int(rng.choice(len(weight), p=weight / weight.sum()))]
+    energy = float(rng.uniform(*kind.kinetic_energy))
+    return _Vertex(position, float(rng.uniform(*rain.time)), False, [kind.pdg], [energy], isotropic(rng, 1))
+
+
 def _collect(found: Sequence[_Vertex]) -> Primaries:
     counts = np.array([len(v.pdg) for v in found], np.int64)
     interaction = np.repeat(np.arange(len(found)), counts)
     vertices = np.array([v.position for v in found], np.float64).reshape(-1, 3)
     beam = np.array([v.beam for v in found], bool)
+    neutrinos = tuple((i, v.neutrino) for i, v in enumerate(found) if v.neutrino is not None)
+    counted = np.isin(np.arange(len(found)), [i for i, _ in neutrinos]) if neutrinos else beam
     return Primaries(
         pdg=np.array([p for v in found for p in v.pdg], np.int32),
         kinetic=np.array([k for v in found for k in v.kinetic], np.float64),
@@ -122,31 +176,34 @@ def _collect(found: Sequence[_Vertex]) -> Primaries:
         interaction=interaction,
         vertices=vertices,
         vertex_time=np.array([v.time for v in found], np.float64) * 1e3,
-        vertex_nu=np.where(beam, np.cumsum(beam) - 1, -1).astype(np.int64),
+        vertex_nu=np.where(counted, np.cumsum(counted) - 1, -1).astype(np.int64),
+        vertex_mpv=beam,
+        neutrinos=neutrinos,
     )
 
 
-def _uniform_position(rng: np.random.Generator, image: ImageConfig, margin: float) -> Array:
+def _uniform_position(rng: np.random.Generator, image: ImageConfig, margin: float, block: str) -> Array:
     lower, upper = image_bounds(image, -margin)
     if np.any(lower > upper):
         raise ConfigError(
             "vertices cannot be that far from all faces of the image",
-            where="bomb.vertex_margin",
+            where=f"{block}.vertex_margin",
             got=margin,
             expected=f"at most {float((upper - lower).min() / 2 + margin):g} cm",
         )
     return rng.uniform(lower, upper)
 
 
-def _isotropic(rng: np.random.Generator, count: int) -> Array:
-    cosine = rng.uniform(-1, 1, count)
-    azimuth = rng.uniform(0, 2 * np.pi, count)
-    sine = np.sqrt(1 - cosine**2)
-    return np.stack([sine * np.cos(azimuth), sine * np.sin(azimuth), cosine], 1)
+def _unit(direction: tuple[float, float, float], block: str) -> Array:
+    given = np.array(direction, np.float64)
+    norm = float(np.linalg.norm(given))
+    if norm == 0:
+        raise ConfigError("the direction has no length", where=f"{block}.direction", got=direction)
+    return given / norm
 
 
 def _bomb(rng: np.random.Generator, bomb: BombConfig, image: ImageConfig) -> _Vertex:
-    position = _uniform_position(rng, image, bomb.vertex_margin)
+    position = _uniform_position(rng, image, bomb.vertex_margin, "bomb")
     left = np.array([s.max_count for s in bomb.species])
     weight = np.array([s.weight for s in bomb.species])
     pdg: list[int] = []
@@ -159,19 +216,15 @@ def _bomb(rng: np.random.Generator, bomb: BombConfig, image: ImageConfig) -> _Ve
         left[kind] -= 1
         pdg.append(bomb.species[kind].pdg)
         kinetic.append(float(rng.uniform(*bomb.species[kind].kinetic_energy)))
-    return _Vertex(position, float(rng.uniform(*bomb.time)), True, pdg, kinetic, _isotropic(rng, len(pdg)))
+    return _Vertex(position, float(rng.uniform(*bomb.time)), True, pdg, kinetic, isotropic(rng, len(pdg)))
 
 
 def _gun(rng: np.random.Generator, gun: GunConfig, image: ImageConfig) -> _Vertex:
-    free = _uniform_position(rng, image, 0.0)
+    free = _uniform_position(rng, image, 0.0, "gun")
     position = free if gun.position is None else np.array(gun.position, np.float64)
-    direction = _isotropic(rng, 1)
+    direction = isotropic(rng, 1)
     if gun.direction is not None:
-        given = np.array([gun.direction], np.float64)
-        norm = float(np.linalg.norm(given))
-        if norm == 0:
-            raise ConfigError("the direction has no length", where="gun.direction", got=gun.direction)
-        direction = given / norm
+        direction = _unit(gun.direction, "gun")[None]
     energy = float(rng.uniform(*gun.kinetic_energy))
     return _Vertex(position, float(rng.uniform(*gun.time)), True, [gun.pdg], [energy], direction)
 

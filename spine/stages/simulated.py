@@ -24,6 +24,8 @@ IMAGE = "sparse3d_pcluster"
 CLASSES = "sparse3d_pcluster_semantics"
 CLUSTERS = "cluster3d_pcluster"
 PARTICLES = "particle_corrected"
+NEUTRINOS = "neutrino_mpv"
+VERTEX_PARTICLES = "particle_mpv"
 
 
 def _column(member: Member, particles: Mapping[str, Any], n: int) -> NDArray[Any] | Ragged:
@@ -82,9 +84,11 @@ class SimulatedRaw(RawEvent):
         return RawClusters(self._frame, Ragged(self._ids[event.cluster_row], offsets_of(lengths)), event.cluster_charge)
 
     def objects(self, product: str, members: tuple[Member, ...]) -> ObjectList:
-        """The particle list."""
-        n = len(self.simulated.particles["id"])
-        columns = {member.column: _column(member, self.simulated.particles, n) for member in members}
+        """The list of particles, of those at vertices of several particles, or of neutrinos."""
+        lists = {NEUTRINOS: self.simulated.neutrinos, VERTEX_PARTICLES: self.simulated.mpv}
+        rows = lists.get(product, self.simulated.particles) or {"id": np.zeros(0, np.int64)}
+        n = len(rows["id"])
+        columns = {member.column: _column(member, rows, n) for member in members}
         return ObjectList(np.array([0, n], dtype=np.int64), columns)
 
     def numbers(self, product: str) -> tuple[int, int, int]:
@@ -93,8 +97,22 @@ class SimulatedRaw(RawEvent):
 
 
 @cache
-def _plans() -> tuple[Plan, ...]:
-    return plan_of(DEFAULT_SCHEMA)
+def _plans(source: str = "", product: str = "") -> tuple[Plan, ...]:
+    """How products are made; the source of neutrino numbers is an option of the parsers and the product it names."""
+    if not source:
+        return plan_of(DEFAULT_SCHEMA)
+    schema: dict[str, dict[str, Any]] = {name: dict(entry) for name, entry in DEFAULT_SCHEMA.items()}
+    schema["particles"][source] = product
+    schema["clust_label"]["particle_info"] = {**schema["clust_label"]["particle_info"], source: product}
+    if source == "neutrino_event":
+        schema["neutrinos"] = {"provider": "neutrino", "neutrino_event": product, "sparse_event": IMAGE}
+    return plan_of(schema)
+
+
+def _plans_for(simulated: SimulatedEvent) -> tuple[Plan, ...]:
+    if simulated.neutrinos is not None:
+        return _plans("neutrino_event", NEUTRINOS)
+    return _plans() if simulated.mpv is None else _plans("particle_mpv_event", VERTEX_PARTICLES)
 
 
 def simulated_products(simulated: SimulatedEvent, entry: int) -> Event:
@@ -110,11 +128,12 @@ def simulated_products(simulated: SimulatedEvent, entry: int) -> Event:
     Returns
     -------
     Event
-        With ``index``, ``file_index``, ``file_entry_index`` and the products of `DEFAULT_SCHEMA`.
+        With ``index``, ``file_index``, ``file_entry_index`` and the products of `DEFAULT_SCHEMA`; ``neutrinos`` too
+        where neutrinos are simulated.
     """
     event = Event({}, entry, "simulation")
     event["index"], event["file_index"], event["file_entry_index"] = entry, 0, entry
     raw = SimulatedRaw(simulated, entry)
-    for plan in _plans():
+    for plan in _plans_for(simulated):
         event[plan.name] = plan.make(raw)
     return event

@@ -52,6 +52,19 @@ def test_energy_is_conserved(events: list[SimulatedEvent]) -> None:
         np.testing.assert_allclose(per_voxel, e.charge, rtol=1e-5)
 
 
+def test_events_of_the_defaults_stay(events: list[SimulatedEvent]) -> None:
+    """Particles and voxels of each class of the first events, frozen: samples made before can be made again."""
+    counts = [(len(column(e, "id")), *np.bincount(e.semantics, minlength=5).tolist()) for e in events]
+    assert counts == [
+        (625, 1083, 1889, 76, 41, 750),
+        (569, 1285, 3732, 0, 274, 673),
+        (358, 1261, 3749, 0, 204, 388),
+        (356, 1022, 2099, 65, 19, 412),
+    ]
+    energy = [e.energy.image for e in events]
+    np.testing.assert_allclose(energy, [2315.0, 3049.8, 2797.5, 1752.8], atol=0.06)
+
+
 def test_argon_outside_the_image_is_booked() -> None:
     image = ImageConfig(cells=(100, 100, 100), lower=(-15, -15, -15), box_margin=30)
     shot = GunConfig(pdg=13, kinetic_energy=(150, 150), position=(0, 0, 0), direction=(1, 0, 0))
