@@ -44,6 +44,8 @@ class Column:
         False for the long index columns which reduced files leave out.
     of : callable, optional
         Function of the table which gives a derived column.
+    needs : tuple of str
+        Columns without which a derived column cannot be computed; where they are left out, its stored values count.
     name : str
         Filled in by the class that owns the column.
     """
@@ -60,6 +62,7 @@ class Column:
     lite: bool = True
     stored_after: bool = False
     of: Callable[[Any], Any] | None = None
+    needs: tuple[str, ...] = ()
     name: str = ""
 
     @property
@@ -99,9 +102,9 @@ def text(doc: str, missing: str = "", **options: Any) -> Column:
     return Column(doc, np.dtype(object), kind="text", missing=missing, **options)
 
 
-def derived(column: Column, of: Callable[[Any], Any] | None = None) -> Column:
+def derived(column: Column, of: Callable[[Any], Any] | None = None, needs: tuple[str, ...] = ()) -> Column:
     """Mark a column as following from others: stored after them, computed by ``of`` where it is given."""
-    return replace(column, stored_after=True, of=of)
+    return replace(column, stored_after=True, of=of, needs=needs)
 
 
 class Record:

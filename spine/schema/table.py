@@ -95,7 +95,7 @@ class Table:
         if isinstance(item, int | np.integer):
             return Row(self, range(self._n)[int(item)])
         picked = np.arange(self._n)[item]
-        return Table(self.record, len(picked), {name: self[name][picked] for name in self._known()})
+        return Table(self.record, len(picked), lazy={name: self[name][picked] for name in self._known()})
 
     def _known(self) -> list[str]:
         """Columns that hold values, in the order of the schema."""
@@ -105,7 +105,7 @@ class Table:
         if name in self._columns:
             return self._columns[name]
         column = self.record.column(name)
-        if column.of is not None:
+        if column.of is not None and not self._as_stored(column):
             return _coerced(column, column.of(self), self._n)
         if name in self._lazy:
             self._columns[name] = self._lazy[name]
@@ -120,7 +120,18 @@ class Table:
 
     def has(self, name: str) -> bool:
         """True when the column was given values, false when it would hold its missing value."""
-        return name in self._columns or (name in self._lazy and self.record.column(name).of is None)
+        if name in self._columns:
+            return True
+        column = self.record.columns.get(name)
+        return column is not None and name in self._lazy and (column.of is None or self._as_stored(column))
+
+    def _as_stored(self, column: Column) -> bool:
+        """True for a derived column whose sources are gone (reduced files), so that its stored values count."""
+        return column.name in self._lazy and any(need not in self for need in column.needs)
+
+    def __contains__(self, name: object) -> bool:
+        """True when the column has values of its own."""
+        return name in self._columns or name in self._lazy
 
     def copy(self) -> Table:
         """A table whose columns can be replaced without touching this one."""
@@ -137,7 +148,7 @@ class Table:
             else np.concatenate([p[name] for p in parts])
             for name in names
         }
-        return cls(record, sum(map(len, parts)), joined)
+        return cls(record, sum(map(len, parts)), lazy=joined)
 
     @classmethod
     def from_rows(cls, record: type[Record], rows: Sequence[Mapping[str, Any]]) -> Table:
@@ -186,6 +197,11 @@ class Table:
     def __repr__(self) -> str:
         return f"Table({self.record.__name__}, {self._n} rows)"
 
+    def _repr_html_(self) -> str:
+        from spine.schema.cards import table_card
+
+        return table_card(self)
+
 
 class Row:
     """View of one object of a table: columns are attributes, assignments write through."""
@@ -226,3 +242,8 @@ class Row:
 
     def __repr__(self) -> str:
         return f"{self._table.record.__name__}(row {self._i} of {len(self._table)})"
+
+    def _repr_html_(self) -> str:
+        from spine.schema.cards import object_card
+
+        return object_card(self)

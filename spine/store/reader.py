@@ -22,7 +22,7 @@ from spine.store.layout import event_bounds, lists_of
 from spine.store.pools import read_table
 from spine.store.writer import Failure
 
-__all__ = ["EventFile", "StoredBlock", "StoredProduct", "layout_version"]
+__all__ = ["EventFile", "StoredBlock", "StoredProduct", "layout_version", "open_hdf5"]
 
 Array = NDArray[Any]
 
@@ -200,15 +200,22 @@ class EventFile:
 
     def __init__(self, path: Path | str, allow_incomplete: bool = False) -> None:
         self.path = Path(path)
-        self._file = _open(self.path)
+        self._file = self._opened()
         self._parent_file: EventFile | None = None
         try:
             self._check(allow_incomplete)
             self._own = tuple(name for name in self._stored_names() if name in PRODUCTS)
         except BaseException:
-            self._file.close()
+            self._release()
             raise
         self._length = len(self._file["events"])
+
+    def _opened(self) -> h5py.File:
+        return open_hdf5(self.path)
+
+    def _release(self) -> None:
+        """Give the handle of the file back."""
+        self._file.close()
 
     def _stored_names(self) -> Iterable[str]:
         """Everything that the file holds, known or not."""
@@ -282,6 +289,10 @@ class EventFile:
     def __len__(self) -> int:
         return self._length
 
+    def declared(self, name: str) -> Product:
+        """Declaration of a product that this file itself holds."""
+        return PRODUCTS[name]
+
     def own_names(self) -> tuple[str, ...]:
         """Products which this file itself holds."""
         return self._own
@@ -351,7 +362,7 @@ class EventFile:
 
     def close(self) -> None:
         """Close the file and those it continues."""
-        self._file.close()
+        self._release()
         if self._parent_file is not None:
             self._parent_file.close()
 
@@ -372,13 +383,14 @@ def layout_version(path: Path) -> int:
     DataError
         When the file is missing or no HDF5.
     """
-    with _open(path) as file:
+    with open_hdf5(path) as file:
         if "info" not in file or "events" not in file:
             return EventFile.version
         return int(file["info"].attrs.get("format_version", 1))
 
 
-def _open(path: Path) -> h5py.File:
+def open_hdf5(path: Path) -> h5py.File:
+    """The handle of an HDF5 file, or an error that says why there is none."""
     if not path.exists():
         raise DataError("no such file", where=path)
     try:

@@ -8,8 +8,10 @@ so that many events are read at once.
 from __future__ import annotations
 
 import json
+import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import Any, ClassVar
 
 import h5py
@@ -20,7 +22,7 @@ from numpy.typing import NDArray
 from spine.errors import DataError, SchemaError
 from spine.schema import Column, Product, Ragged, Record, Table, offsets_of
 from spine.store.layout import stored_type
-from spine.store.reader import LABELS, EventFile, StoredProduct
+from spine.store.reader import LABELS, EventFile, StoredProduct, open_hdf5
 
 __all__ = ["RegionFile"]
 
@@ -44,6 +46,34 @@ def _ranges(references: Iterable[h5py.RegionReference], dataset: h5py.Dataset) -
     return np.array(found, dtype=np.int64).reshape(-1, 2)
 
 
+class _Handle:
+    """The one open handle of a file, closed when nobody holds it any more.
+
+    Of two handles of one file, HDF5 keeps the types of rows with lists by the one that was first; when that one is
+    closed before the other, reading crashes the process (issue 2920 of h5py). So all readers of a file share a handle.
+    """
+
+    def __init__(self, file: h5py.File) -> None:
+        self.file = file
+        weakref.finalize(self, file.close)
+
+
+_HANDLES: weakref.WeakValueDictionary[tuple[int, ...], _Handle] = weakref.WeakValueDictionary()
+
+
+def _handle(path: Path) -> _Handle:
+    """The handle of a file, a new one when it is not open or was replaced since."""
+    try:
+        about = path.stat()
+    except OSError:
+        return _Handle(open_hdf5(path))
+    key = (about.st_dev, about.st_ino, about.st_mtime_ns, about.st_size)
+    held = _HANDLES.get(key)
+    if held is None:
+        held = _HANDLES[key] = _Handle(open_hdf5(path))
+    return held
+
+
 class _Rows:
     """Rows of a dataset which belong to a run of events, event after event.
 
@@ -53,9 +83,12 @@ class _Rows:
         Holds the rows.
     ranges : (n, 2) int64
         Rows of each event.
+    held : _Handle
+        Keeps the file open.
     """
 
-    def __init__(self, dataset: h5py.Dataset, ranges: Ranges) -> None:
+    def __init__(self, dataset: h5py.Dataset, ranges: Ranges, held: _Handle) -> None:
+        self._held = held
         lengths = ranges[:, 1] - ranges[:, 0]
         used = ranges[lengths > 0]
         self.dataset = dataset
@@ -150,12 +183,12 @@ def _array(declared: Product, rows: _Rows) -> Array:
     return values[:, 1:] if batched else values
 
 
-def _lists(declared: Product, group: h5py.Group, places: Ranges) -> StoredProduct:
+def _lists(declared: Product, group: h5py.Group, places: Ranges, held: _Handle) -> StoredProduct:
     """Lists of numbers: ranges of the index belong to events, its references to lists."""
     if "elements" not in group:
         raise SchemaError(f"{group.name} does not hold lists of one width", where=group.file.filename, got=list(group))
-    index = _Rows(group["index"], places)
-    elements = _Rows(group["elements"], _ranges(index.read(), group["elements"]))
+    index = _Rows(group["index"], places, held)
+    elements = _Rows(group["elements"], _ranges(index.read(), group["elements"]), held)
     return StoredProduct(declared, Ragged(elements.read(), elements.bounds), index.bounds)
 
 
@@ -176,6 +209,13 @@ class RegionFile(EventFile):
     """
 
     version: ClassVar[int] = 1
+
+    def _opened(self) -> h5py.File:
+        self._held = _handle(self.path)
+        return self._held.file
+
+    def _release(self) -> None:
+        self.__dict__.pop("_held", None)
 
     def _stored_names(self) -> Iterable[str]:
         names = self._file["events"].dtype.names
@@ -210,10 +250,10 @@ class RegionFile(EventFile):
         if declared.kind == "index_list":
             if not isinstance(stored, h5py.Group) or "index" not in stored:
                 raise SchemaError(f"{name!r} does not hold lists", where=self.path, got=stored)
-            return _lists(declared, stored, _ranges(references, stored["index"]))
+            return _lists(declared, stored, _ranges(references, stored["index"]), self._held)
         if not isinstance(stored, h5py.Dataset):
             raise SchemaError(f"{name!r} is not a dataset", where=self.path, got=stored, expected=declared.kind)
-        rows = _Rows(stored, _ranges(references, stored))
+        rows = _Rows(stored, _ranges(references, stored), self._held)
         if declared.record is not None:
             return _objects(declared, rows)
         return StoredProduct(declared, _array(declared, rows), rows.bounds, self._labels(declared, start, stop))
@@ -224,4 +264,4 @@ class RegionFile(EventFile):
         if declared.kind != "cluster_label" or sidecar not in self._file:
             return None
         references = self._file["events"].fields(sidecar)[start:stop]
-        return _objects(LABELS, _Rows(self._file[sidecar], _ranges(references, self._file[sidecar])))
+        return _objects(LABELS, _Rows(self._file[sidecar], _ranges(references, self._file[sidecar]), self._held))
