@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from spine.config.commands import app as config_app
 from spine.model.weights_cli import app as weights_app
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-config_app = typer.Typer(help="Look at configurations.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(config_app, name="config")
 app.add_typer(weights_app, name="weights")
 
@@ -150,26 +150,6 @@ def export(
     from spine.store import export as store
 
     store.export(source, output, store.checked_layout(layout), [key for key in keys.split(",") if key] or None)
-
-
-@config_app.command("check")
-def config_check(path: Annotated[Path, typer.Argument(help="YAML file.")], overrides: SetOption = "") -> None:
-    """Say everything that is wrong with a configuration."""
-    from spine.config import load_config
-
-    load_config(path, overrides)
-    typer.echo(f"{path}: no problems")
-
-
-@config_app.command("show")
-def config_show(path: Annotated[Path, typer.Argument(help="YAML file.")], overrides: SetOption = "") -> None:
-    """Print a configuration with everything filled in."""
-    import yaml
-
-    from spine.config import load_config
-
-    tree = load_config(path, overrides).model_dump(mode="json", by_alias=True)
-    typer.echo(yaml.safe_dump(tree, sort_keys=False), nl=False)
 
 
 def _version(value: bool) -> None:

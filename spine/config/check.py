@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -159,20 +159,22 @@ def _look_at_steps(tree: Mapping[str, Any], problems: list[Problem]) -> None:
             _checked_entry("post" if kind == "post" else "ana", entry, problems)
 
 
-def check(source: Source) -> Config:
+def check(source: Source, found: Sequence[Problem] = ()) -> Config:
     """The typed configuration, all defaults filled in.
 
     Parameters
     ----------
     source : Source
         Composed and overridden.
+    found : sequence of Problem
+        Problems that are known already: they are reported with the others.
 
     Raises
     ------
     ConfigError
         Lists every problem with file, line, key, value and the nearest known name.
     """
-    problems: list[Problem] = []
+    problems = list(found)
     config = _validated(Config, source.tree, (), problems)
     if not isinstance(config, Config):
         _look_at_steps(source.tree, problems)

@@ -112,6 +112,8 @@ def _input_products() -> list[Product]:
         Product("flashes", "objects", "Flashes of light", record=Flash),
         Product("crthits", "objects", "Hits of the cosmic-ray tagger", record=CRTHit),
         Product("trigger", "object", "Trigger", record=Trigger),
+        Product("image_pid", "scalar", "Species of the particle with which the event starts", "i8"),
+        Product("image_energy", "scalar", "Kinetic energy of the particle with which the event starts (MeV)", "f4"),
     ]  # fmt: skip
 
 

@@ -71,6 +71,7 @@ class _Reader:
     def text(self, text: str, path: Path) -> _Part:
         """A document and what it includes."""
         document = parse_document(text, path, self.inline)
+        self.notes += document.twice
         meta = meta_of(document, self.notes)
         names = _includes(document)
         own = directives_of(document, meta)

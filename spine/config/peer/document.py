@@ -48,9 +48,12 @@ class Document(Source):
     ----------
     path : Path
         The file.
+    twice : list of str
+        Keys that stand twice, with their places; the later one holds.
     """
 
     path: Path = field(default_factory=Path)
+    twice: list[str] = field(default_factory=list)
 
     def at(self, *keys: str) -> str:
         """File and line of a key, the file when unknown."""
@@ -63,6 +66,7 @@ class _Loader(yaml.SafeLoader):
     folder: Path
     inline: Inline
     found: dict[int, Source]
+    twice: list[str]
 
     def place(self, node: yaml.Node) -> str:
         """File and line of a node."""
@@ -109,6 +113,8 @@ def _collect(node: yaml.Node, keys: Keys, loader: _Loader, lines: dict[Keys, str
     elif isinstance(node, yaml.MappingNode) and node.tag != "!download":
         for key_node, value in node.value:
             path = (*keys, str(key_node.value))
+            if lines.get(path, "").rpartition(":")[0] == loader.name:
+                loader.twice.append(f"{loader.place(key_node)}: {'.'.join(path)} stands twice, this one holds")
             lines[path] = loader.place(key_node)
             _collect(value, path, loader, lines)
     elif isinstance(node, yaml.SequenceNode):
@@ -136,6 +142,7 @@ def parse_document(text: str, path: Path, inline: Inline) -> Document:
     """
     loader = _Loader(text)
     loader.name, loader.folder, loader.inline, loader.found = str(path), path.parent, inline, {}
+    loader.twice = []
     try:
         node = loader.get_single_node()
         tree = loader.construct_document(node) if node is not None else {}
@@ -147,7 +154,7 @@ def parse_document(text: str, path: Path, inline: Inline) -> Document:
         tree = {}
     if not isinstance(tree, Mapping):
         raise ConfigError("the configuration must be a mapping of blocks", where=path, got=type(tree).__name__)
-    document = Document(dict(tree), {}, path)
+    document = Document(dict(tree), {}, path, loader.twice)
     if node is not None:
         _collect(node, (), loader, document.lines)
     return document

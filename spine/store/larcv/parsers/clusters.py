@@ -24,7 +24,7 @@ from spine.store.larcv.sentinels import INVALID_TRACK, without_any
 from spine.store.larcv.truth import TruthLabels, leaders
 from spine.store.larcv.truth.ids import ancestor_rows
 
-__all__ = ["Cluster3DOptions", "ParticleInfo", "cluster3d"]
+__all__ = ["Cluster3DOptions", "ParticleInfo", "cluster3d", "cluster3d_image"]
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -222,3 +222,9 @@ def cluster3d(event: RawEvent, cfg: Cluster3DOptions) -> Tensor:
     visible = np.isin(np.arange(len(particles)), rows.particle)
     table["group_primary"] = leaders(particles, labels.group, labels.valid, cfg.label_le, visible)
     return Tensor(coords, np.stack(features, axis=1), ("value", "cluster", "particle_index"), table)
+
+
+def cluster3d_image(event: RawEvent, cfg: Cluster3DOptions) -> Tensor:
+    """Voxels of true clusters as an image: coordinates (n, 3) int32 and their values, in the order of `cluster3d`."""
+    clusters = cluster3d(event, cfg)
+    return Tensor(clusters.coords, clusters.features[:, :1], ("value",))
