@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from spine.config.commands import app as config_app
+from spine.config_cli import app as config_app
 from spine.model.weights_cli import app as weights_app
 
 if TYPE_CHECKING:
