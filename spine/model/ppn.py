@@ -239,6 +239,21 @@ class UResNetPPN(nn.Module):
         self.ppn = ppn
         self.vertex = vertex
 
+    @property
+    def shape(self) -> UResNetShape:
+        """Size of the backbone."""
+        return self.uresnet.shape
+
+    @property
+    def ghost(self) -> bool:
+        """Whether ghosts are classified too."""
+        return self.uresnet.ghost
+
+    @property
+    def proposes_vertices(self) -> bool:
+        """Whether interaction vertices are proposed."""
+        return self.vertex is not None or (self.ppn is not None and self.ppn.vertex_regression is not None)
+
     def forward(self, tensor: SparseTensor, keep: SparseTensor | None = None) -> UResNetPPNOutput:
         """Classify voxels and propose points.
 

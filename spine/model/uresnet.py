@@ -281,6 +281,16 @@ class UResNetSegmentation(nn.Module):
         self.linear_segmentation = snn.Linear(filters, num_classes)
         self.linear_ghost = snn.Linear(filters, 2) if ghost else None
 
+    @property
+    def shape(self) -> UResNetShape:
+        """Size of the backbone."""
+        return self.backbone.shape
+
+    @property
+    def ghost(self) -> bool:
+        """Whether ghosts are classified too."""
+        return self.linear_ghost is not None
+
     def forward(self, tensor: SparseTensor) -> Segmentation:
         """Classify the voxels of ``(N, num_input)``."""
         maps: FeatureMaps = self.backbone(tensor)

@@ -55,7 +55,7 @@ class Product:
     record : Record subclass, optional
         Columns of a table.
     flexible : bool
-        The network decides about the width, the same for all events; ``width`` is the usual one.
+        The network or the input decides about the width, the same for all events; the declared one is usual.
     """
 
     name: str
@@ -75,8 +75,12 @@ class Product:
         return np.dtype(self.dtype)
 
 
-def _tensor(name: str, doc: str, *features: str, points: str = "points", discrete: bool = True) -> Product:
-    return Product(name, "tensor", doc, points=tuple(points.split()), discrete=discrete, features=features)
+def _tensor(
+    name: str, doc: str, *features: str, points: str = "points", discrete: bool = True, flexible: bool = False
+) -> Product:
+    return Product(
+        name, "tensor", doc, points=tuple(points.split()), discrete=discrete, features=features, flexible=flexible
+    )
 
 
 def _array(name: str, doc: str, dtype: str = "f4", width: int = 0, flexible: bool = False) -> Product:
@@ -93,8 +97,8 @@ def _input_products() -> list[Product]:
         Product("source_file_entry_index", "scalar", "Number of the event in the first input file", "i8"),
         Product("run_info", "object", "Numbers of the event", record=RunInfo),
         Product("meta", "object", "Frame of the image", record=ImageMeta3D),
-        _tensor("data", "Image: voxels and their charge", "value"),
-        _tensor("data_adapt", "Image without ghost points", "value"),
+        _tensor("data", "Image: voxels, their charge, and further features of the detector", "value", flexible=True),
+        _tensor("data_adapt", "Image without ghost points", "value", flexible=True),
         _tensor("seg_label", "True semantic class of each voxel", "value"),
         _tensor("ghost_label", "1 for ghost points", "value"),
         Product("clust_label", "cluster_label", "True cluster of each voxel", points=("points",), features=label),
@@ -131,7 +135,11 @@ def _inference_products() -> list[Product]:
             flexible=True,
         ),
         _array("ppn_classify_endpoints", "Scores of start and end", width=2),
-        _array("interaction_vertices", "Predicted vertices by interaction", width=3),
+        _array("charge_per_plane", "Charge of the hit on each plane of wires that makes a voxel", width=3),
+        _array("charge_multiplicity", "Number of voxels that each of these hits makes", "i8", width=3),
+        _array("vertex_points", "Raw vertex proposals: offsets, mask scores", width=5),
+        _array("interaction_vertices", "Predicted vertex of each interaction, in voxels", width=3),
+        _array("interaction_vertex_scores", "Probability of the vertex of each interaction"),
     ]
     for level in ("fragment", "particle"):
         products += [

@@ -7,7 +7,7 @@ each other, ``event_offsets`` says where each event starts. Tensors hold coordin
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import h5py
@@ -27,6 +27,7 @@ __all__ = [
     "create_product",
     "event_bounds",
     "extend",
+    "feature_names",
     "labels_of",
     "lists_of",
     "product_rows",
@@ -53,6 +54,12 @@ def stored_type(product: Product) -> StoredType:
     if product.kind in ("tensor", "cluster_label"):
         return StoredType(product.numpy, 3 * len(product.points) + len(product.features))
     return StoredType(product.numpy, product.width)
+
+
+def feature_names(product: Product, count: int) -> tuple[str, ...]:
+    """Names of the features of a tensor: the declared ones, then value_1, value_2, ..."""
+    declared = product.features[:count]
+    return (*declared, *(f"value_{i}" for i in range(len(declared), count)))
 
 
 def _dataset(group: h5py.Group, name: str, dtype: Any, width: int = 0) -> h5py.Dataset:
@@ -200,6 +207,13 @@ def _append_lists(group: h5py.Group, lists: Sequence[Ragged]) -> None:
     _extend_offsets(group["event_offsets"], [len(one) for one in lists])
 
 
+def _describe(group: h5py.Group, product: Product, width: int) -> None:
+    """Say which features a tensor has beyond the declared ones."""
+    if product.kind == "tensor":
+        wide = replace(product, features=feature_names(product, width - 3 * len(product.points)))
+        group.attrs["product_metadata"] = yaml.safe_dump(_metadata(wide))
+
+
 def _fit(group: h5py.Group, product: Product, rows: Sequence[NDArray[Any]], events: Sequence[Event]) -> None:
     """Give a product of flexible width the one that its first rows have; later rows must agree."""
     if not product.flexible:
@@ -209,6 +223,7 @@ def _fit(group: h5py.Group, product: Product, rows: Sequence[NDArray[Any]], even
         del group["values"]
         _dataset(group, "values", product.numpy, rows[0].shape[1])
         stored = group["values"]
+        _describe(group, product, rows[0].shape[1])
     for event, part in zip(events, rows, strict=True):
         if part.shape[1:] != stored.shape[1:]:
             raise SchemaError(

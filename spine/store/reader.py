@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from spine.errors import DataError, did_you_mean
 from spine.schema import Block, Event, Product, Ragged, Table, Tensor
 from spine.schema.products import LABEL_TABLE, PRODUCTS
-from spine.store.layout import event_bounds, lists_of
+from spine.store.layout import event_bounds, feature_names, lists_of
 from spine.store.pools import read_table
 from spine.store.writer import Failure
 
@@ -94,7 +94,8 @@ class StoredProduct:
         width = 3 * len(self.declared.points)
         coords = rows[:, :width].astype(np.int32 if self.declared.discrete else np.float32)
         labels = self.labels.event(i) if self.labels is not None else None
-        return Tensor(coords, rows[:, width:].astype(np.float32, copy=False), self.declared.features, labels)
+        features = rows[:, width:].astype(np.float32, copy=False)
+        return Tensor(coords, features, feature_names(self.declared, features.shape[1]), labels)
 
 
 def _read_product(declared: Product, group: h5py.Group, start: int, stop: int) -> StoredProduct:

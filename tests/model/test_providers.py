@@ -24,6 +24,13 @@ UNIT = {"reps": 1, "depth": 2, "filters": 2}
 MODULES: dict[str, Any] = {
     "uresnet_ppn": {"uresnet": {**UNIT, "num_classes": 5}, "ppn": {"classify_endpoints": True}},
     "uresnet_plain": {**UNIT, "num_classes": 5, "ghost": True},
+    "uresnet_ppn_ghost": {
+        "uresnet": {**UNIT, "num_classes": 5, "ghost": True},
+        "ppn": {},
+        "vertex": {},
+        "proposal_decoder": {"shared": True},
+    },
+    "uresnet_deghost": {**UNIT, "num_classes": 2},
     "graph_spice": {
         "embedder": {"uresnet": {**UNIT, "num_input": 4, "spatial_size": 32}},
         "kernel": {"name": "bilinear", "num_features": 2},
@@ -41,6 +48,14 @@ def event(seed: int = 0, count: int = 200) -> Event:
     return Event({"data": Tensor(coords, rng.random((len(coords), 1)).astype(np.float32))})
 
 
+def _centre(network: torch.nn.Module, out: Any) -> None:
+    """Shift the ghost scores so that about half of the voxels are ghosts."""
+    for name, layer in network.named_modules():
+        if name.endswith("linear_ghost"):
+            segmentation = getattr(out, "segmentation", out)
+            layer.linear.bias -= segmentation.ghost.features.median(dim=0).values
+
+
 def plan(*stages: Stage) -> Plan:
     """A chain whose normalisation layers know the statistics of an event, so that classes and scores vary."""
     torch.manual_seed(3)
@@ -55,7 +70,8 @@ def plan(*stages: Stage) -> Plan:
             if isinstance(network, GraphSpice):
                 network(table.float(), torch.zeros(len(table)))
             else:
-                network(image_tensor(table.float(), UResNetShape(2, 2, 1)))
+                out = network(image_tensor(table.float(), UResNetShape(2, 2, 1)))
+                _centre(network, out)
         network.eval()
     return compose(stages, networks)
 
@@ -92,14 +108,65 @@ def test_a_batch_with_an_empty_event_equals_its_events() -> None:
     assert (len(alone[1]["seg_pred"]), len(alone[1]["ppn_pred"]), len(alone[1]["fragment_clusts"])) == (0, 0, 0)
 
 
-def test_ghosts_belong_to_no_fragment() -> None:
-    stage = Stage("segmentation", config={"mode": "uresnet"}, uses="uresnet_plain")
+@pytest.mark.parametrize("network", ["uresnet_plain", "uresnet_ppn_ghost"])
+def test_voxels_taken_for_ghosts_leave_the_image(network: str) -> None:
+    config = {"mode": "uresnet", **({"point_proposal": "ppn"} if network.startswith("uresnet_ppn") else {})}
     one = event()
-    plan(stage, FRAGMENTS).run(one)
-    ghosts = one["ghost_pred"] == 1
-    assert 0 < ghosts.sum() < len(ghosts)
-    assert np.array_equal(one["seg_pred"] == Shape.GHOST, ghosts)
-    assert not np.isin(one["fragment_clusts"].values, np.flatnonzero(ghosts)).any()
+    chain = plan(Stage("segmentation", config=config, uses=network), FRAGMENTS)
+    assert {"data_adapt", "orig_index", "ghost", "ghost_pred"} <= set(chain.products)
+    chain.run(one)
+    real = np.flatnonzero(one["ghost_pred"] == 0)
+    assert 0 < len(real) < len(one["data"])
+    assert np.array_equal(one["orig_index"], real)
+    assert np.array_equal(one["data_adapt"].coords, one["data"].coords[real])
+    assert np.array_equal(one["seg_pred"], one["segmentation"].argmax(axis=1))
+    assert len(one["seg_pred"]) == len(real)
+    assert one["fragment_clusts"].values.max(initial=-1) < len(real)
+    if "point_proposal" in config:
+        assert one["ppn_points"].shape == (len(real), 10)
+        assert one["vertex_points"].shape == (len(real), 5)
+
+
+def test_a_network_of_its_own_takes_ghosts_out_first() -> None:
+    ghosts = Stage("deghosting", "deghost", {"mode": "uresnet"}, uses="uresnet_deghost")
+    chain, one, together = plan(ghosts, POINTS, FRAGMENTS), event(), [event(), event(4, 0), event(5)]
+    chain.run(one)
+    assert one["ghost"].shape == (len(one["data"]), 2)
+    assert 0 < len(one["data_adapt"]) == (one["ghost"].argmax(axis=1) == 0).sum() < len(one["data"])
+    assert len(one["ppn_points"]) == len(one["segmentation"]) == len(one["data_adapt"])
+    assert one["fragment_clusts"].values.max(initial=-1) < len(one["data_adapt"])
+    chain.run_events(together)
+    assert np.array_equal(together[0]["fragment_clusts"].values, one["fragment_clusts"].values)
+    assert len(together[1]["data_adapt"]) == 0
+
+
+def test_the_order_of_voxels_does_not_matter() -> None:
+    ghosts = Stage("deghosting", "deghost", {"mode": "uresnet"}, uses="uresnet_deghost")
+    chain, one, mixed = plan(ghosts, POINTS), event(), event()
+    order = np.random.default_rng(5).permutation(len(one["data"]))
+    mixed["data"] = one["data"].take(order)
+    chain.run(one)
+    chain.run(mixed)
+    assert np.array_equal(mixed["ghost_pred"], one["ghost_pred"][order])
+    left = np.searchsorted(one["orig_index"], order[mixed["orig_index"]])
+    assert np.array_equal(mixed["seg_pred"], one["seg_pred"][left])
+    np.testing.assert_allclose(mixed["ppn_points"], one["ppn_points"][left], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("adapt", [True, False])
+def test_true_clusters_follow_the_prediction(adapt: bool) -> None:
+    one = event()
+    rows = len(one["data"])
+    labels = np.column_stack([np.ones(rows), np.arange(rows) // 30, np.arange(rows) // 30]).astype(np.float32)
+    one["seg_label"] = Tensor(one["data"].coords, np.ones((rows, 1), dtype=np.float32))
+    one["clust_label"] = Tensor(one["data"].coords, labels, ("value", "cluster", "particle_index"))
+    stage = Stage("segmentation", config={"mode": "uresnet", "adapt_labels": adapt}, uses="uresnet_plain")
+    plan(stage).run(one)
+    assert ("clust_label_adapt" in one) == adapt
+    if adapt:
+        found = one["clust_label_adapt"]
+        assert np.array_equal(found.coords, one["data_adapt"].coords)
+        assert (found.feature("cluster")[one["seg_pred"] == Shape.TRACK] >= 0).all()
 
 
 def test_stages_without_their_network_are_refused() -> None:
@@ -107,6 +174,10 @@ def test_stages_without_their_network_are_refused() -> None:
         plan(Stage("segmentation", config={"mode": "uresnet"}, uses="graph_spice")).run(event())
     with pytest.raises(ConfigError, match="proposes no points"):
         plan(Stage("segmentation", config=POINTS.config, uses="uresnet_plain")).run(event())
+    with pytest.raises(ConfigError, match=r"chain\.segmentation: the network proposes no points"):
+        plan(Stage("segmentation", config=POINTS.config, uses="uresnet_plain"))
+    with pytest.raises(ConfigError, match="tells two classes"):
+        plan(Stage("deghost", config={"mode": "uresnet"}, uses="uresnet_plain")).run(event())
     with pytest.raises(ConfigError, match="no network is called"):
         plan(Stage("fragmentation", config={"mode": "graph_spice"}, uses="graph_spyce"))
 

@@ -135,3 +135,6 @@ def test_objects_of_the_golden_chain(tmp_path: Path) -> None:
                 np.testing.assert_array_equal(mine[name], other[name])
             for name in ("start_point", "end_point", "pid_scores", "primary_scores", "calo_ke"):
                 np.testing.assert_allclose(mine[name], other[name], rtol=1e-4, atol=1e-4)
+            mine, other = left.truth.particles, right.truth.particles
+            assert [sorted(i) for i in mine["index_adapt"]] == [sorted(i) for i in other["index_adapt"]]
+            assert mine["index_adapt"].lengths.sum() > 1000

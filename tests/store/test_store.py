@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spine.errors import DataError, SchemaError, StageError
-from spine.schema import Event, Ragged
+from spine.schema import Event, Ragged, Tensor
 from spine.store.reader import EventFile
 from spine.store.writer import EventWriter, Failure, FileInfo
 from tests.store.events import assert_same_events, random_event
@@ -175,3 +175,20 @@ def test_unwritable_directory(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StageError, match="cannot be made"), EventWriter(tmp_path / "file" / "x.h5", FileInfo()):
         pass
+
+
+def test_images_may_have_further_features(tmp_path: Path) -> None:
+    events = [random_event(i) for i in range(3)]
+    for i, event in enumerate(events):
+        data = event["data"]
+        features = np.column_stack([data.features, np.full((len(data), 2), i, dtype=np.float32)])
+        event["data"] = Tensor(data.coords, features, ("value", "nhits", "hit"))
+    path = write(tmp_path / "wide.h5", events, step=1)
+    with EventFile(path) as file:
+        for left, right in zip(events, file.block(0, 3), strict=True):
+            assert right["data"].names == ("value", "value_1", "value_2")
+            np.testing.assert_array_equal(left["data"].features, right["data"].features)
+    with h5py.File(path) as file:
+        assert "value_2:\n    - 2" in file["products/data"].attrs["product_metadata"]
+    with pytest.raises(SchemaError, match="events before"):
+        write(tmp_path / "mixed.h5", [events[0], random_event(1)])

@@ -21,9 +21,35 @@ __all__ = ["CHAIN_PRODUCTS", "FAMILIES", "provider_modules"]
 
 _HERE = "spine.model.chain"
 
+_ADAPTED = (
+    "data_adapt",
+    "orig_index",
+    "orig_index_label",
+    "sources_adapt",
+    "sources_label",
+    "ghost",
+    "ghost_pred",
+)
+
+_DEGHOST = Family(
+    "deghost",
+    (*_ADAPTED, "charge_per_plane", "charge_multiplicity"),
+    {"label": f"{_HERE}.deghost:label", "uresnet": "spine.model.providers:deghost"},
+    by_mode,
+)
+
 _SEGMENTATION = Family(
     "segmentation",
-    ("seg_pred", "segmentation", "ghost", "ghost_pred", "ppn_points", "ppn_pred", "ppn_classify_endpoints"),
+    (
+        "seg_pred",
+        "segmentation",
+        *_ADAPTED,
+        "clust_label_adapt",
+        "ppn_points",
+        "ppn_pred",
+        "ppn_classify_endpoints",
+        "vertex_points",
+    ),
     {
         "label": f"{_HERE}.segmentation:label",
         "geometric": f"{_HERE}.segmentation:geometric",
@@ -88,7 +114,7 @@ _INTERACTIONS = Family(
     by_mode,
 )
 
-FAMILIES: dict[str, Family] = {f.name: f for f in (_SEGMENTATION, _FRAGMENTATION, _PARTICLES, _INTERACTIONS)}
+FAMILIES: dict[str, Family] = {f.name: f for f in (_DEGHOST, _SEGMENTATION, _FRAGMENTATION, _PARTICLES, _INTERACTIONS)}
 """Every family by name."""
 
 CHAIN_PRODUCTS = frozenset(name for family in FAMILIES.values() for name in family.products)

@@ -11,7 +11,7 @@ from spine.model.chain.formation import Fragments
 from spine.model.chain.linearity import local_linearity
 from spine.model.chain.point_break import break_clusters, far_from
 from spine.model.chain.provider import provider
-from spine.model.chain.rows import cluster_feature, cluster_label, majority, voxel_order
+from spine.model.chain.rows import cluster_feature, cluster_label, image_of, majority, voxel_order
 from spine.ops.arrays import BoolArray, FloatArray, IntArray
 from spine.ops.clustering import Metric, clusters_from_labels
 from spine.ops.clustering import dbscan as density_clusters
@@ -93,7 +93,7 @@ def dbscan(event: Event, cfg: DbscanFragmentation) -> Fragments:
     Voxels are taken in the order of their coordinates. Classes in ``break_shapes`` are broken at points of interest,
     those of delta rays excepted; see `break_clusters`.
     """
-    coords = event["data"].coords
+    coords = image_of(event).coords
     order = voxel_order(coords)
     voxels = np.asarray(coords[order], dtype=np.float64)
     classes = np.asarray(event["seg_pred"], dtype=np.int64)[order]

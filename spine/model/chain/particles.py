@@ -11,7 +11,7 @@ from spine.model.chain.formation import Groups, one_hot
 from spine.model.chain.paths import PathConfig
 from spine.model.chain.points import PointMode, ends_of, point_requirements
 from spine.model.chain.provider import provider
-from spine.model.chain.rows import charge_of, cluster_label, majority, voxel_order
+from spine.model.chain.rows import charge_of, cluster_label, image_of, majority, voxel_order
 from spine.model.chain.shower_groups import ShowerGrouping, Showers, group_showers
 from spine.model.chain.track_groups import TrackGrouping, group_tracks
 from spine.ops.arrays import FloatArray, IntArray
@@ -97,7 +97,7 @@ def geometric(event: Event, cfg: GeometricParticles) -> Groups:
     """
     rows, clusts, shapes = _chosen(event, cfg)
     ends = ends_of(event, clusts, shapes, cfg.points)
-    coords = np.asarray(event["data"].coords, dtype=np.float64)
+    coords = np.asarray(image_of(event).coords, dtype=np.float64)
     charge = segment_sum(np.maximum(charge_of(event), 0.0)[clusts.values], clusts.offsets)
     order = _canonical(coords, clusts)
     ids = np.arange(len(rows), dtype=np.int64)

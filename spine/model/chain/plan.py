@@ -70,6 +70,11 @@ class BoundPart:
     options: StepConfig
     networks: Networks = field(default_factory=dict)
 
+    @property
+    def provides(self) -> tuple[str, ...]:
+        """Products that are there afterwards."""
+        return (*_names(self.provider.provides, self.options), *self.provider.further(self.options, self.networks))
+
     def results(self, events: Sequence[Event]) -> list[Any]:
         """What the provider makes of each event."""
         extra = (self.networks,) if self.provider.takes_networks else ()
@@ -98,7 +103,7 @@ class BoundStage:
     @property
     def provides(self) -> tuple[str, ...]:
         """Products that are there afterwards."""
-        return self._all(lambda p: p.provides)
+        return tuple(dict.fromkeys(name for part in self.parts for name in part.provides))
 
     @property
     def replaces(self) -> tuple[str, ...]:
@@ -269,7 +274,18 @@ def _bind_part(family: Family, part: Part, networks: Networks, where: str) -> Bo
         options = provider.config.model_validate(dict(part.options))
     except ValidationError as error:
         raise _config_error(provider, error, place) from error
-    return BoundPart(provider, options, networks)
+    bound = BoundPart(provider, options, networks)
+    _check_networks(bound, where)
+    return bound
+
+
+def _check_networks(part: BoundPart, where: str) -> None:
+    """Let the provider refuse its networks; the message names the stage."""
+    try:
+        part.provider.further(part.options, part.networks)
+    except ConfigError as error:
+        error.where = error.where or where
+        raise
 
 
 def _config_error(provider: Provider, error: ValidationError, where: str) -> ConfigError:

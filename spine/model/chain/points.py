@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
-from spine.model.chain.rows import charge_of, cluster_feature, in_voxel_order
+from spine.model.chain.rows import charge_of, cluster_feature, image_of, in_voxel_order
 from spine.ops.arrays import FloatArray, IntArray, NumberArray
 from spine.ops.distance import farthest_pair
 from spine.ops.segments import segment_argmax
@@ -47,7 +47,7 @@ def ends_of(event: Event, clusts: Ragged, shapes: NumberArray, mode: PointMode) 
         "extrema": extrema_ends,
         "ppn": predicted_ends,
     }
-    return modes[mode](event, in_voxel_order(event["data"].coords, clusts), shapes)
+    return modes[mode](event, in_voxel_order(image_of(event).coords, clusts), shapes)
 
 
 def label_ends(event: Event, clusts: Ragged, shapes: NumberArray) -> Ends:
@@ -71,7 +71,7 @@ def label_ends(event: Event, clusts: Ragged, shapes: NumberArray) -> Ends:
     chosen[filled] = particles[firsts[known[firsts]]]
     for points, columns in ((found.start, slice(0, 3)), (found.end, slice(3, 6))):
         targets = truth.coords[chosen, columns] - 0.5
-        points[filled] = _nearest_voxels(event["data"].coords, clusts, targets)[filled]
+        points[filled] = _nearest_voxels(image_of(event).coords, clusts, targets)[filled]
     return found
 
 
@@ -96,7 +96,7 @@ def extrema_ends(event: Event, clusts: Ragged, shapes: NumberArray) -> Ends:
     identification. All else starts at the end around which the charge is gathered more closely (smaller
     charge-weighted mean distance), and ends at its start, as only tracks have ends.
     """
-    coords = np.asarray(event["data"].coords, dtype=np.float64)
+    coords = np.asarray(image_of(event).coords, dtype=np.float64)
     charge = np.maximum(charge_of(event), 0.0)
     ends = Ends(np.full((len(clusts), 3), np.nan), np.full((len(clusts), 3), np.nan))
     for i, rows in enumerate(clusts):
@@ -130,7 +130,7 @@ def predicted_ends(event: Event, clusts: Ragged, shapes: NumberArray) -> Ends:
     best = segment_argmax(score, clusts.offsets)
     sure = segment_argmax(np.where(inside, score, -np.inf), clusts.offsets)
     best = np.where(inside[sure] & (sure >= 0), sure, best) if len(inside) else best
-    coords = event["data"].coords
+    coords = image_of(event).coords
     targets = _voxels(coords, clusts, best) + (raw[best, :3] if len(raw) else 0.0) + 0.5
     points = _nearest_voxels(coords, clusts, targets)
     other = np.asarray(shapes) != Shape.TRACK

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 from spine.errors import ConfigError
 from spine.steps.step import StepConfig
 
-__all__ = ["Names", "Networks", "Provider", "Result", "provider"]
+__all__ = ["Further", "Names", "Networks", "Provider", "Result", "provider"]
 
 Result: TypeAlias = Mapping[str, Any]
 """Products made for one event, by name."""
@@ -21,6 +21,14 @@ Networks: TypeAlias = Mapping[str, Any]
 
 Names: TypeAlias = Sequence[str] | Callable[[Any], Sequence[str]]
 """Names of products, or a function that tells them from the options."""
+
+Further: TypeAlias = Callable[[Any, Networks], Sequence[str]]
+"""Tells names of products from the options and the networks."""
+
+
+def _nothing(cfg: object, networks: Networks) -> tuple[str, ...]:
+    del cfg, networks
+    return ()
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,8 @@ class Provider:
         Whether it takes one event or several at once.
     takes_networks : bool
         Whether ``run`` has the third parameter.
+    further : callable
+        Further products that are there afterwards with some networks. It may refuse networks.
     """
 
     family: str
@@ -55,6 +65,7 @@ class Provider:
     replaces: Names = ()
     per: Literal["event", "block"] = "event"
     takes_networks: bool = False
+    further: Further = _nothing
 
 
 def _options_of(function: Callable[..., Any]) -> tuple[type[StepConfig], bool]:
@@ -80,6 +91,7 @@ def provider(
     provides: Names,
     replaces: Names = (),
     per: Literal["event", "block"] = "event",
+    further: Further = _nothing,
 ) -> Callable[[Callable[..., Any]], Provider]:
     """Turn a function into a provider; see `Provider` for the parameters.
 
@@ -96,6 +108,6 @@ def provider(
 
     def decorate(function: Callable[..., Any]) -> Provider:
         config, networks = _options_of(function)
-        return Provider(family, mode, function, config, requires, provides, replaces, per, networks)
+        return Provider(family, mode, function, config, requires, provides, replaces, per, networks, further)
 
     return decorate

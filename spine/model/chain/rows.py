@@ -11,7 +11,29 @@ from spine.errors import DataError
 from spine.ops.arrays import IntArray, NumberArray
 from spine.schema import Event, Ragged, Tensor
 
-__all__ = ["charge_of", "cluster_feature", "cluster_label", "in_voxel_order", "majority", "rows_of", "voxel_order"]
+__all__ = [
+    "charge_of",
+    "cluster_feature",
+    "cluster_label",
+    "cluster_truth",
+    "image_of",
+    "in_voxel_order",
+    "majority",
+    "rows_of",
+    "voxel_order",
+]
+
+
+def image_of(event: Event) -> Tensor:
+    """The image without the voxels that a stage took out as ghosts, else that of the input."""
+    image: Tensor = event["data_adapt"] if "data_adapt" in event else event["data"]
+    return image
+
+
+def cluster_truth(event: Event) -> Tensor:
+    """True clusters, those adapted to the predicted classes where they are."""
+    truth: Tensor = event["clust_label_adapt"] if "clust_label_adapt" in event else event["clust_label"]
+    return truth
 
 
 def voxel_order(coords: NumberArray) -> IntArray:
@@ -64,27 +86,27 @@ def rows_of(coords: NumberArray, queries: NumberArray) -> IntArray:
 
 
 def cluster_label(event: Event, name: str) -> IntArray:
-    """(N,) int64 label of each voxel of ``data``, -1 where it has none.
+    """(N,) int64 label of each voxel of the image, -1 where it has none.
 
     Parameters
     ----------
     name : str
-        Column of the labels of ``clust_label``, such as ``group``.
+        Column of the labels of the true clusters, such as ``group``.
     """
-    truth: Tensor = event["clust_label"]
+    truth = cluster_truth(event)
     if truth.particles is None:
         raise DataError("the true clusters have no table of particles", where=event.label)
     return _aligned(event, truth, truth.label(name))
 
 
 def cluster_feature(event: Event, name: str) -> IntArray:
-    """(N,) int64 feature of ``clust_label`` (``cluster``, ``particle_index``) at each voxel of ``data``, or -1."""
-    truth: Tensor = event["clust_label"]
+    """(N,) int64 feature of the true clusters (``cluster``, ``particle_index``) at each voxel of the image, or -1."""
+    truth = cluster_truth(event)
     return _aligned(event, truth, truth.feature(name))
 
 
 def _aligned(event: Event, truth: Tensor, values: NumberArray) -> IntArray:
-    rows = rows_of(truth.coords, event["data"].coords)
+    rows = rows_of(truth.coords, image_of(event).coords)
     result = np.full(len(rows), -1, dtype=np.int64)
     result[rows >= 0] = values[rows[rows >= 0]].astype(np.int64)
     return result
@@ -118,5 +140,5 @@ def majority(values: NumberArray, clusts: Ragged, missing: int = -1) -> IntArray
 
 
 def charge_of(event: Event) -> NDArray[np.float64]:
-    """(N,) float64 charge of each voxel of ``data``."""
-    return np.asarray(event["data"].feature("value"), dtype=np.float64)
+    """(N,) float64 charge of each voxel of the image."""
+    return np.asarray(image_of(event).feature("value"), dtype=np.float64)

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from spine.model.chain.linearity import local_linearity
 from spine.model.chain.provider import Result, provider
-from spine.model.chain.rows import rows_of, voxel_order
+from spine.model.chain.rows import image_of, rows_of, voxel_order
 from spine.ops.arrays import BoolArray, FloatArray, IntArray
 from spine.ops.clustering import dbscan
 from spine.ops.distance import nearest_neighbours
@@ -33,7 +33,7 @@ def label(event: Event, cfg: LabelSegmentation) -> Result:
     """True class of each voxel of the image, -1 where the truth has no such voxel."""
     del cfg
     truth = event["seg_label"]
-    rows = rows_of(truth.coords, event["data"].coords)
+    rows = rows_of(truth.coords, image_of(event).coords)
     classes = np.full(len(rows), int(Shape.UNKNOWN), dtype=np.int64)
     classes[rows >= 0] = truth.feature("value")[rows[rows >= 0]].astype(np.int64)
     return {"seg_pred": classes}
@@ -64,7 +64,7 @@ class GeometricSegmentation(StepConfig):
 @provider("segmentation", "geometric", requires=("data",), provides=("seg_pred",))
 def geometric(event: Event, cfg: GeometricSegmentation) -> Result:
     """Class of each voxel from local shape; see `geometric_classes`."""
-    coords = event["data"].coords
+    coords = image_of(event).coords
     order = voxel_order(coords)
     classes = np.empty(len(coords), dtype=np.int64)
     classes[order] = geometric_classes(np.asarray(coords[order], dtype=np.float64), cfg)

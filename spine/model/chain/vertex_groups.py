@@ -6,6 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from spine.model.chain.points import Ends
+from spine.model.chain.rows import image_of
 from spine.ops.arrays import FloatArray, IntArray
 from spine.ops.clustering import union_find
 from spine.ops.distance import pair_distances
@@ -41,7 +42,7 @@ def group_particles(event: Event, ends: Ends, cfg: InteractionGrouping) -> IntAr
         Interactions, numbered by their first particle.
     """
     clusts: Ragged = event["particle_clusts"]
-    coords = np.asarray(event["data"].coords, dtype=np.float64)
+    coords = np.asarray(image_of(event).coords, dtype=np.float64)
     n = len(clusts)
     pairs = np.column_stack(np.triu_indices(n, 1)).astype(np.int64)
     gaps = pair_distances(coords[clusts.values], clusts.offsets, pairs).distances

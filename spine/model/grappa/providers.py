@@ -16,7 +16,7 @@ from spine.model.chain.formation import Groups
 from spine.model.chain.paths import PathConfig
 from spine.model.chain.points import PointMode, ends_of, point_requirements
 from spine.model.chain.provider import Networks, Result, provider
-from spine.model.chain.rows import charge_of
+from spine.model.chain.rows import charge_of, image_of
 from spine.model.grappa.aggregate import GraphResult, aggregate
 from spine.model.grappa.clusters import Clusters
 from spine.model.grappa.ends import EndOptions, network_ends
@@ -103,13 +103,13 @@ def particles(block: Block, cfg: GrapPAParticles, networks: Networks) -> list[Gr
 def _fragments(event: Event, rows: IntArray, cfg: GrapPAParticles) -> Clusters:
     clusts, shapes = event["fragment_clusts"][rows], np.asarray(event["fragment_shapes"], dtype=np.int64)[rows]
     ends = _ends(event, clusts, shapes, cfg)
-    return Clusters.select(event["data"].coords, charge_of(event), clusts, shapes, ends)
+    return Clusters.select(image_of(event).coords, charge_of(event), clusts, shapes, ends)
 
 
 def _ends(event: Event, clusts: Ragged, shapes: IntArray, cfg: GrapPAParticles | GrapPAInteractions) -> NumberArray:
     """(n, 6) start and end of each cluster."""
     if cfg.points == "ppn":
-        return network_ends(event["data"].coords, event["ppn_points"], clusts, shapes, cfg.predict_points)
+        return network_ends(image_of(event).coords, event["ppn_points"], clusts, shapes, cfg.predict_points)
     ends = ends_of(event, clusts, shapes, cfg.points)
     return np.concatenate([ends.start, ends.end], axis=1)
 
@@ -168,7 +168,7 @@ def joined_clusters(event: Event) -> Ragged:
 def _particles(event: Event, cfg: GrapPAInteractions) -> Clusters:
     clusts, shapes = joined_clusters(event), np.asarray(event["particle_shapes"], dtype=np.int64)
     ends = _ends(event, _leading(event, clusts), shapes, cfg)
-    return Clusters.select(event["data"].coords, charge_of(event), clusts, shapes, ends)
+    return Clusters.select(image_of(event).coords, charge_of(event), clusts, shapes, ends)
 
 
 def _leading(event: Event, clusts: Ragged) -> Ragged:

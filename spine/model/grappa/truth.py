@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from spine.errors import DataError
-from spine.model.chain.rows import rows_of
+from spine.model.chain.rows import cluster_truth, image_of, rows_of
 from spine.ops.arrays import BoolArray, FloatArray, IntArray, NumberArray
 from spine.ops.segments import offsets_to_owners
 from spine.schema import Event, Ragged, Tensor
@@ -83,8 +83,8 @@ class EventTruth:
     @classmethod
     def of(cls, event: Event, contains: Callable[[NumberArray], BoolArray] | None = None) -> EventTruth:
         """Truth of an event; the ends and relations of particles as far as it has them."""
-        truth: Tensor = event["clust_label"]
-        image = event["data"].coords
+        truth = cluster_truth(event)
+        image = image_of(event).coords
         ends = event["coord_label"] if "coord_label" in event else None
         relations = event["graph_label"] if "graph_label" in event else np.empty((0, 2))
         return cls(
