@@ -38,7 +38,7 @@ class KernelMap:
     n_out: int
     identity: int = -1
     mirrored: bool = False
-    derived: dict[tuple[str, int], object] = field(default_factory=dict, repr=False)
+    derived: dict[str, object] = field(default_factory=dict, repr=False)
 
     @property
     def volume(self) -> int:
