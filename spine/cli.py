@@ -40,7 +40,7 @@ def _config(text: str, overrides: str) -> Config:
     from spine.config.slices import from_slice
 
     if text.lstrip().startswith("{"):
-        return from_slice(text)
+        return from_slice(text, overrides)
     return load_config(text, overrides)
 
 
@@ -55,6 +55,27 @@ def simulate(
     from spine.stages import simulate as stage
 
     stage.run(number, output, _config(config, overrides))
+
+
+@app.command()
+def train(
+    output: OutputOption,
+    sources: Annotated[list[Path] | None, typer.Argument(help="HDF5 files with truth to train on.")] = None,
+    listed: Annotated[Path | None, typer.Option("--list", help="Text file with one file per line.")] = None,
+    validation: Annotated[list[Path] | None, typer.Option(help="File to validate on; may stand several times.")] = None,
+    stop_status: Annotated[int, typer.Option(help="Exit status when asked to stop before the end.")] = 0,
+    config: ConfigOption = "config/config.yaml",
+    overrides: SetOption = "",
+) -> None:
+    """Train networks, or go on where an earlier run ended; weights.ckpt appears in the output at the end."""
+    from spine.stages import train as stage
+
+    lines = listed.read_text().split() if listed is not None else []
+    files = (*(sources or ()), *map(Path, lines))
+    inputs = stage.TrainInputs(files, tuple(validation or ()))
+    _, outcome = stage.run(inputs, output, _config(config, overrides))
+    if not outcome.finished and stop_status:
+        raise typer.Exit(stop_status)
 
 
 @app.command()

@@ -6,6 +6,8 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from spine.config.block import Block
+from spine.config.training import TrainBlock, ValidationBlock
 from spine.errors import ConfigError, did_you_mean
 
 __all__ = [
@@ -32,15 +34,11 @@ __all__ = [
     "SimulateBlock",
     "StepBlock",
     "StepEntry",
+    "TrainBlock",
+    "ValidationBlock",
     "WorkflowBlock",
     "WriterBlock",
 ]
-
-
-class Block(BaseModel):
-    """Part of the configuration: frozen, unknown keys refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class BaseBlock(Block):
@@ -73,9 +71,11 @@ class BaseBlock(Block):
     )
     log_step: int = Field(1, ge=1, description="Iterations between lines on the screen; the log file has every one")
     tensorboard: bool | dict[str, Any] | None = Field(
-        None, description="Log for TensorBoard (Driver only); a mapping may hold log_dir, below the other log_dir"
+        None, description="Log for TensorBoard, null for trainings only; a mapping may hold log_dir (Driver only)"
     )
-    graceful_stop_file: str | None = Field(None, description="File whose appearance ends a training after a step")
+    graceful_stop_file: str | None = Field(
+        None, description="File whose appearance ends a training after a step; 'stop' in its output by default"
+    )
     torch_sharing_strategy: Literal["file_system", "file_descriptor"] | None = Field(
         None, description="How processes share memory"
     )
@@ -400,6 +400,8 @@ class Config(Block):
     io: IoBlock = Field(default_factory=IoBlock, description="Input and output")
     sim: SimulateBlock = Field(default_factory=SimulateBlock, description="Built-in simulation")
     model: ModelBlock = Field(default_factory=ModelBlock, description="The inference chain")
+    train: TrainBlock = Field(default_factory=TrainBlock, description="Training of the networks")
+    validation: ValidationBlock = Field(default_factory=ValidationBlock, description="Validation while training")
     build: dict[str, Any] = Field(default_factory=dict, description="Objects to build")
     post: StepBlock = Field(default_factory=StepBlock, description="Post-processing steps")
     ana: AnaBlock = Field(default_factory=AnaBlock, description="Analysis steps")

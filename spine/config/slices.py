@@ -10,19 +10,31 @@ from typing import Any, Final
 from spine.config.fingerprint import code_fingerprint, file_fingerprint
 from spine.config.model import Config
 from spine.config.shipped import weights_file
+from spine.config.source import Source, apply_overrides
 from spine.steps.registry import step_module
 
 __all__ = ["STAGES", "from_slice", "stage_code", "stage_slice"]
 
-STAGES: Final = ("simulate", "infer", "build", "post", "ana", "merge", "report")
+STAGES: Final = ("simulate", "train", "infer", "build", "post", "ana", "merge", "report")
 """Stages in the order of the chain."""
 
-RUN_KEYS: Final = {"on_error", "seed"}
-"""Settings of every run that can change what a stage writes."""
+KEYS_OF_STAGE: Final = {
+    "simulate": {"on_error", "seed"},
+    "infer": {"on_error", "seed"},
+    "train": {"seed", "iterations", "epochs"},
+}
+"""Settings of every run that can change what a stage writes; ``on_error`` for stages that are not named."""
+
+WITHOUT_EFFECT: Final = ("device", "keep", "resume", "weight_prefix")
+"""Options of the training that do not change the weights."""
+
+OTHER_MODULES: Final = ("chain", "loss_balancing")
+"""Blocks of modules that are neither networks nor losses."""
 
 BLOCKS: Final = {
     "simulate": ("sim",),
     "infer": ("io", "model"),
+    "train": ("model", "train", "validation"),
     "build": ("build", "geo"),
     "post": ("post", "geo"),
     "ana": ("ana", "geo"),
@@ -53,9 +65,33 @@ def stage_slice(config: Config, stage: str) -> str:
     if stage == "infer":
         tree["io"].pop("writer"), tree["io"].pop("reader")
         tree["model"]["weight_digests"] |= _digests(tree["model"])
-    keys = RUN_KEYS if stage in ("simulate", "infer") else {"on_error"}
+    if stage == "train":
+        _only_training(tree)
+    keys = KEYS_OF_STAGE.get(stage, {"on_error"})
     tree["base"] = config.base.model_dump(mode="json", include=keys)
     return json.dumps(tree, sort_keys=True, separators=(",", ":"))
+
+
+def _only_training(tree: dict[str, Any]) -> None:
+    """Leave the networks that are trained, and what has an effect on their weights."""
+    train, modules = tree["train"], tree["model"]["modules"]
+    names = train["modules"] or [n for n in modules if n not in OTHER_MODULES and not n.endswith("_loss")]
+    wanted = {*names, *(f"{name}_loss" for name in names), "loss_balancing"}
+    stages = modules["chain"]["stages"] if train["nodes"] == "predicted" else []
+    used = [stage for stage in stages if set(names) & set(_listed(stage["uses"]))]
+    tree["model"]["modules"] = {"chain": {"stages": used}, **{k: v for k, v in modules.items() if k in wanted}}
+    if not train["restore_weights"]:
+        tree["model"]["weight_path"] = None
+    for key in WITHOUT_EFFECT:
+        train.pop(key)
+    for key in ("num_workers", "prefetch", "cache_size"):
+        train["loader"].pop(key)
+    files, given = set(_weights(tree["model"])), tree["model"]["weight_digests"]
+    tree["model"]["weight_digests"] = {k: v for k, v in given.items() if k in files} | _digests(tree["model"])
+
+
+def _listed(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else list(value or [])
 
 
 def _weights(block: Mapping[str, Any]) -> Iterator[str]:
@@ -73,9 +109,18 @@ def _digests(model: Mapping[str, Any]) -> dict[str, str]:
     return {name: file_fingerprint(path) for name, path in files.items() if path.is_file()}
 
 
-def from_slice(text: str) -> Config:
-    """The configuration that a slice stands for; blocks of other stages hold their defaults."""
-    return Config.model_validate_json(text)
+def from_slice(text: str, overrides: str = "") -> Config:
+    """The configuration that a slice stands for; blocks of other stages hold their defaults.
+
+    Parameters
+    ----------
+    text : str
+        Slice.
+    overrides : str
+        Assignments in the dotted language, for what slices leave out.
+    """
+    tree = apply_overrides(Source(json.loads(text)), overrides).tree
+    return Config.model_validate(tree)
 
 
 def _plugins(config: Config, stage: str) -> list[str]:

@@ -28,6 +28,7 @@ __all__ = [
     "build_networks",
     "build_segmentation",
     "build_uresnet_ppn",
+    "fill_networks",
     "make_networks",
     "network_names",
     "weight_sources",
@@ -196,18 +197,30 @@ def build_networks(modules: Modules, weight_path: str | None = None, trained: bo
         When a file of weights is broken or does not fit; names the module.
     """
     networks = make_networks(modules)
-    loaded = load_weights(networks, weight_sources(modules, weight_path))
-    for record in loaded:
-        logger.info("%s: %d weights from %s (%s)", record.module, len(record.names), record.path, record.sha256[:12])
+    loaded = fill_networks(networks, modules, weight_path)
     if trained:
         _check_complete(networks, loaded)
     for network in networks.values():
         network.eval()
+    return networks
+
+
+def fill_networks(networks: Mapping[str, nn.Module], modules: Modules, weight_path: str | None = None) -> list[Loaded]:
+    """Load the weights that a ``modules`` block names into its networks, and freeze what it wants frozen.
+
+    Returns
+    -------
+    list of Loaded
+        What went where.
+    """
+    loaded = load_weights(networks, weight_sources(modules, weight_path))
+    for record in loaded:
+        logger.info("%s: %d weights from %s (%s)", record.module, len(record.names), record.path, record.sha256[:12])
     for name, block in _blocks(modules):
         if block.get("freeze_weights"):
             first, _, rest = name.partition(".")
             freeze(networks[first].get_submodule(rest))
-    return networks
+    return loaded
 
 
 def weight_sources(modules: Modules, weight_path: str | None = None) -> list[WeightSource]:

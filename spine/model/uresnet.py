@@ -276,7 +276,7 @@ class UResNetSegmentation(nn.Module):
     def __init__(self, backbone: UResNet, num_classes: int, ghost: bool = False) -> None:
         super().__init__()
         filters, style = backbone.shape.filters, backbone.style
-        self.backbone = backbone
+        self.backbone, self.num_classes = backbone, num_classes
         self.output = snn.PreActivated(style.norm(filters), style.activation())
         self.linear_segmentation = snn.Linear(filters, num_classes)
         self.linear_ghost = snn.Linear(filters, 2) if ghost else None

@@ -308,6 +308,17 @@ class EventFile:
         """One product of a range of entries, which this file itself holds."""
         return _read_product(declared, self._file["products"][declared.name], start, stop)
 
+    def row_counts(self, name: str) -> NDArray[np.int64]:
+        """(n,) rows of a product in each event, those of files which this one continues included."""
+        if name not in self._own:
+            if not self.attribute("parent"):
+                raise DataError(f"no product {name!r}", where=self.path, mend=did_you_mean(name, self._own))
+            return self.parent().row_counts(name)[self.parent_entries]
+        return np.diff(self._bounds(name))
+
+    def _bounds(self, name: str) -> NDArray[np.int64]:
+        return event_bounds(self._file["products"][name], 0, len(self))
+
     def failures(self) -> list[Failure]:
         """Events which the stage skipped."""
         if "failures" not in self._file:

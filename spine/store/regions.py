@@ -258,6 +258,10 @@ class RegionFile(EventFile):
             return _objects(declared, rows)
         return StoredProduct(declared, _array(declared, rows), rows.bounds, self._labels(declared, start, stop))
 
+    def _bounds(self, name: str) -> Array:
+        references = self._file["events"].fields(name)[:]
+        return _Rows(self._file[name], _ranges(references, self._file[name]), self._held).bounds
+
     def _labels(self, declared: Product, start: int, stop: int) -> StoredProduct | None:
         """The table of labels of a cluster label, None where the file has none."""
         sidecar = declared.name + SIDECAR

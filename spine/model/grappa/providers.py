@@ -5,8 +5,8 @@ The events of a block go through the network together; scores depend on that in 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -26,7 +26,16 @@ from spine.ops.segments import lengths_to_offsets
 from spine.schema import Block, Event, Ragged, Shape
 from spine.steps.step import StepConfig
 
-__all__ = ["GrapPAInteractions", "GrapPAParticles", "interactions", "joined_clusters", "particles"]
+__all__ = [
+    "GrapPAInteractions",
+    "GrapPAParticles",
+    "Nodes",
+    "fragment_nodes",
+    "interactions",
+    "joined_clusters",
+    "particle_nodes",
+    "particles",
+]
 
 FRAGMENTS = ("data", "fragment_clusts", "fragment_shapes")
 PARTICLES = (
@@ -54,6 +63,14 @@ class GrapPAInteractions(StepConfig):
     task_modes: Mapping[str, Literal["grappa", "image"] | None] = Field(
         default_factory=dict, description="What predicts each property of particles; those of 'image' are left out"
     )
+
+
+class Nodes(NamedTuple):
+    """What a network works on: which fragments or particles, their voxels in the image, and as it takes them."""
+
+    rows: IntArray
+    clusts: Ragged
+    clusters: Clusters
 
 
 def _network(networks: Networks, name: str) -> GrapPA:
@@ -93,17 +110,17 @@ def particles(block: Block, cfg: GrapPAParticles, networks: Networks) -> list[Gr
     network = _network(networks, f"grappa_{cfg.path}")
     if not network.options.nodes.make_groups:
         raise ConfigError("the network makes no groups", where=f"grappa_{cfg.path}", mend="set nodes.make_groups")
-    events = list(block)
-    rows = [np.flatnonzero(np.isin(event["fragment_shapes"], cfg.shapes)) for event in events]
-    inputs = [_fragments(event, picked, cfg) for event, picked in zip(events, rows, strict=True)]
-    results = aggregate(network, inputs)
-    return [_groups(*one) for one in zip(rows, inputs, results, strict=True)]
+    nodes = [fragment_nodes(event, cfg) for event in block]
+    results = aggregate(network, [one.clusters for one in nodes])
+    return [_groups(one.rows, one.clusters, result) for one, result in zip(nodes, results, strict=True)]
 
 
-def _fragments(event: Event, rows: IntArray, cfg: GrapPAParticles) -> Clusters:
+def fragment_nodes(event: Event, cfg: GrapPAParticles) -> Nodes:
+    """Fragments of the path of a stage."""
+    rows = np.flatnonzero(np.isin(event["fragment_shapes"], cfg.shapes))
     clusts, shapes = event["fragment_clusts"][rows], np.asarray(event["fragment_shapes"], dtype=np.int64)[rows]
     ends = _ends(event, clusts, shapes, cfg)
-    return Clusters.select(image_of(event).coords, charge_of(event), clusts, shapes, ends)
+    return Nodes(rows, clusts, Clusters.select(image_of(event).coords, charge_of(event), clusts, shapes, ends))
 
 
 def _ends(event: Event, clusts: Ragged, shapes: IntArray, cfg: GrapPAParticles | GrapPAInteractions) -> NumberArray:
@@ -146,12 +163,18 @@ def interactions(block: Block, cfg: GrapPAInteractions, networks: Networks) -> l
     network = _network(networks, "grappa_inter")
     if not network.options.nodes.make_groups:
         raise ConfigError("the network makes no groups", where="grappa_inter", mend="set nodes.make_groups")
-    events = list(block)
-    whole = [_particles(event, cfg) for event in events]
+    whole = [_particles(event, cfg) for event in block]
     rows = [np.flatnonzero(np.isin(c.shapes, network.options.nodes.shapes)) for c in whole]
     inputs = [_restricted(clusters, picked) for clusters, picked in zip(whole, rows, strict=True)]
     results = aggregate(network, inputs)
     return [_products(*one, cfg) for one in zip(rows, whole, results, strict=True)]
+
+
+def particle_nodes(event: Event, cfg: GrapPAInteractions, shapes: Sequence[Shape]) -> Nodes:
+    """Particles of some semantic classes."""
+    whole = _particles(event, cfg)
+    rows = np.flatnonzero(np.isin(whole.shapes, shapes))
+    return Nodes(rows, joined_clusters(event)[rows], _restricted(whole, rows))
 
 
 def joined_clusters(event: Event) -> Ragged:

@@ -1,0 +1,52 @@
+"""The loss of all networks that are trained together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import nn
+
+from spine.model.uresnet_loss import Score
+from spine.train.balancing import Balancing
+from spine.train.samples import Sample
+from spine.train.tasks import Task
+
+__all__ = ["Objective"]
+
+
+class Objective(nn.Module):
+    """Scores networks on minibatches and puts their losses together.
+
+    Parameters
+    ----------
+    networks : mapping of str to torch.nn.Module
+        Networks.
+    tasks : mapping of str to Task
+        What each of them is trained on.
+    balancing : Balancing, optional
+        How parts of the losses are weighted; all count once without it.
+    """
+
+    def __init__(
+        self, networks: Mapping[str, nn.Module], tasks: Mapping[str, Task], balancing: Balancing | None = None
+    ) -> None:
+        super().__init__()
+        self.networks, self.tasks = nn.ModuleDict(dict(networks)), dict(tasks)
+        self.balancing = balancing
+
+    def forward(self, samples: Sequence[Sample]) -> Score:
+        """Loss on a minibatch; with several networks, numbers have the name of theirs in front."""
+        scores = {
+            name: task.score(self.networks[name], [s[name] for s in samples]) for name, task in self.tasks.items()
+        }
+        if len(scores) == 1 and self.balancing is None:
+            return next(iter(scores.values()))
+        loss = torch.stack([score.loss for score in scores.values()]).sum()
+        accuracy = sum(score.accuracy for score in scores.values()) / len(scores)
+        details = {name: value for key, score in scores.items() for name, value in score.flat(f"{key}_").items()}
+        terms = {f"{key}_{name}": term for key, score in scores.items() for name, term in score.terms.items()}
+        if self.balancing is not None:
+            balanced = self.balancing(terms)
+            loss, details = balanced.loss, details | balanced.details
+        return Score(loss, accuracy, details, terms)
