@@ -32,6 +32,9 @@ class Part(Protocol):
     def names(self) -> tuple[str, ...]:
         """Products of the events."""
 
+    def declared(self, name: str) -> Product:
+        """Declaration of a product."""
+
     def about(self) -> dict[str, str]:
         """Who made the file."""
 
@@ -57,6 +60,10 @@ class _Stored:
     def names(self) -> tuple[str, ...]:
         """Products of the events."""
         return self._file.names()
+
+    def declared(self, name: str) -> Product:
+        """Declaration of a product."""
+        return self._file.declared(name)
 
     def about(self) -> dict[str, str]:
         """Stage, version and steps."""
@@ -90,6 +97,10 @@ class _Parsed:
     def names(self) -> tuple[str, ...]:
         """Products of the events."""
         return self._source.names()
+
+    def declared(self, name: str) -> Product:
+        """Declaration of a product."""
+        return PRODUCTS[name]
 
     def about(self) -> dict[str, str]:
         """The format."""

@@ -17,7 +17,7 @@ from spine.notebook.event import RunEvent
 from spine.notebook.matching import Way, matched_pairs
 from spine.notebook.objects import Objects
 from spine.notebook.parts import Part, checked, open_part
-from spine.schema import PRODUCTS, Ragged
+from spine.schema import Product, Ragged
 from spine.schema.cards import card
 from spine.store.columns import joined
 
@@ -131,10 +131,10 @@ class Run:
         DataError
             When the events do not have it; the nearest names are suggested.
         """
-        kind = self._kind(name)
+        kind = self.declared(name).kind
         if kind in ("objects", "object"):
             return self.objects(name)
-        if kind == "index_list":
+        if kind in ("index_list", "list", "array_list", "text"):
             return [event[name] for event in self]
         lengths, rows = self._rows(name)
         if kind == "scalar":
@@ -144,7 +144,7 @@ class Run:
     def objects(self, name: str) -> Objects:
         """Objects of all events; see `product`."""
         if name not in self._objects:
-            if self._kind(name) not in ("objects", "object"):
+            if self.declared(name).kind not in ("objects", "object"):
                 raise DataError(f"product {name!r} holds no objects")
             stored = self._stored(name)
             lengths = np.concatenate([np.diff(one.bounds) for one in stored])
@@ -206,15 +206,23 @@ class Run:
     def _repr_html_(self) -> str:
         files = ", ".join(path.name for path in self.files[:3]) + (" …" if len(self.files) > 3 else "")
         about = [(label, "", text) for label, text in self._parts[0].about().items() if text]
-        counts = [(name, _doc(name), self._count(name)) for name in sorted(self.products)]
+        counts = [(name, self.declared(name).doc, self._count(name)) for name in sorted(self.products)]
         return card(f"{len(self)} events", [("files", "", f"{len(self.files)}: {files}"), *about], counts)
 
     def _count(self, name: str) -> str:
         """How many objects there are, where counting them is cheap."""
-        return str(len(self.objects(name))) if self._kind(name) == "objects" else self._kind(name).replace("_", " ")
+        kind = self.declared(name).kind
+        return str(len(self.objects(name))) if kind == "objects" else kind.replace("_", " ")
 
-    def _kind(self, name: str) -> str:
-        return PRODUCTS[checked(name, self.products, ", ".join(map(str, self.files[:3])))].kind
+    def declared(self, name: str) -> Product:
+        """Declaration of a product: its kind, type and meaning.
+
+        Raises
+        ------
+        DataError
+            When the events do not have it; the nearest names are suggested.
+        """
+        return self._parts[0].declared(checked(name, self.products, ", ".join(map(str, self.files[:3]))))
 
     def _stored(self, name: str) -> list[StoredProduct]:
         """The product by runs of events that lie in one file."""
@@ -229,10 +237,6 @@ class Run:
         return np.concatenate([np.diff(one.bounds) for one in stored]), rows.astype(
             stored[0].declared.numpy, copy=False
         )
-
-
-def _doc(name: str) -> str:
-    return PRODUCTS[name].doc if name in PRODUCTS else ""
 
 
 def _paths(sources: Iterable[str | Path]) -> list[Path]:

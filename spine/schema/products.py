@@ -21,7 +21,9 @@ Kind = Literal[
     "array",
     "scalar",
     "index_list",
+    "list",
     "array_list",
+    "text",
     "edge_index",
     "objects",
     "object",
@@ -38,8 +40,9 @@ class Product:
         Name in the event and in files.
     kind : str
         ``tensor``: coordinates and features; ``cluster_label``: a tensor with a table of labels; ``array``: any rows;
-        ``scalar``: one number per event; ``index_list``: lists of row numbers; ``array_list``: arrays of different
-        widths; ``edge_index``: pairs of rows; ``objects``: a table; ``object``: one row of a table.
+        ``scalar``: one number per event; ``index_list``: lists of row numbers; ``list``: any number of arrays
+        of one width; ``array_list``: arrays of different widths, as many for each event; ``text``: a string per
+        event; ``edge_index``: pairs of rows; ``objects``: a table; ``object``: one row of a table.
     doc : str
         What it is.
     dtype : str
@@ -56,6 +59,10 @@ class Product:
         Columns of a table.
     flexible : bool
         The network or the input decides about the width, the same for all events; the declared one is usual.
+    widths : tuple of int
+        Values per row of each array of an ``array_list``, 0 for a flat one.
+    metadata : str
+        Description with which another producer stored the product (YAML), handed on with it.
     """
 
     name: str
@@ -68,6 +75,8 @@ class Product:
     features: tuple[str, ...] = ()
     record: type[Record] | None = None
     flexible: bool = False
+    widths: tuple[int, ...] = ()
+    metadata: str = ""
 
     @property
     def numpy(self) -> np.dtype[Any]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spine.schema import Ragged, Table, offsets_of
-from spine.store.reader import EventFile, StoredProduct
+from spine.store.reader import EventFile, StoredProduct, joined_elements
 
 __all__ = ["joined", "picked", "rows_of", "stored_events"]
 
@@ -101,6 +101,8 @@ def _some(stored: StoredProduct, events: NDArray[np.int64]) -> StoredProduct:
     """A stored product of some of its events."""
     if len(events) == len(stored.bounds) - 1 and (events == np.arange(len(events))).all():
         return stored
+    if isinstance(stored.rows, tuple):
+        return joined_elements(stored.declared, [_some(element, events) for element in stored.rows])
     rows = rows_of(stored.bounds, events)
     values = picked(stored.rows, rows) if isinstance(stored.rows, Table) else stored.rows[rows]
     bounds = offsets_of(np.diff(stored.bounds)[events])

@@ -76,7 +76,8 @@ def export(
         raise ConfigError("a file cannot be exported onto itself", where=path, mend="choose another output")
     with open_events(path) as file:
         chosen = _chosen(file, keys)
-        with writer_type(output, _info(file), chosen) as writer:
+        declared = {name: file.declared(name) for name in chosen}
+        with writer_type(output, _info(file), chosen, declared) as writer:
             for events in file.blocks(block):
                 writer.append(list(events))
             writer.failures = file.failures()

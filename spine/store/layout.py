@@ -6,6 +6,7 @@ each other, ``event_offsets`` says where each event starts. Tensors hold coordin
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from spine.errors import DataError, SchemaError
 from spine.schema import Event, Product, Ragged, Record, Table, Tensor, offsets_of
-from spine.schema.products import LABEL_TABLE, PRODUCTS
+from spine.schema.products import LABEL_TABLE
 from spine.store.pools import fixed_dtype, pools_of, table_rows
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "FORMAT_VERSION",
     "append_product",
     "create_product",
+    "elements_of",
     "event_bounds",
     "extend",
     "feature_names",
@@ -32,10 +34,14 @@ __all__ = [
     "lists_of",
     "product_rows",
     "stored_type",
+    "texts_of",
 ]
 
 FORMAT = "spine_hdf5"
 FORMAT_VERSION = 2
+
+STORED_KINDS = {"index_list": "list", "list": "list", "text": "string"}
+"""How kinds of products are called on disk, those that are not plain arrays or objects."""
 
 CHUNK_BYTES = 1 << 16
 SHAPE_PRECEDENCE = [1, 2, 0, 3, 4, 6, 5]
@@ -111,6 +117,9 @@ def _tensor_schema(product: Product) -> dict[str, Any]:
 
 def _metadata(product: Product) -> dict[str, Any] | None:
     """What a reader needs to rebuild the product, None for plain arrays."""
+    if product.metadata:
+        known: dict[str, Any] = yaml.safe_load(product.metadata)
+        return known
     if product.kind == "tensor":
         width = 3 * len(product.points)
         schema = _tensor_schema(product)
@@ -138,12 +147,17 @@ def create_product(products: h5py.Group, product: Product) -> None:
     if product.record is not None:
         _create_objects(group, product.record, product.kind == "object")
         return
-    group.attrs["kind"] = "list" if product.kind == "index_list" else "array"
-    group.attrs["scalar"] = product.kind == "scalar"
+    if product.kind == "array_list":
+        group.attrs["kind"], group.attrs["scalar"] = "multi_list", False
+        for element in elements_of(product):
+            create_product(group, element)
+        return
+    group.attrs["kind"] = STORED_KINDS.get(product.kind, "array")
+    group.attrs["scalar"] = product.kind in ("scalar", "text")
     stored = stored_type(product)
     _dataset(group, "values", stored.dtype, stored.width)
     _offsets(group)
-    if product.kind == "index_list":
+    if product.kind in ("index_list", "list"):
         _offsets(group, "element_offsets")
     metadata = _metadata(product)
     if metadata is not None:
@@ -185,6 +199,8 @@ def product_rows(product: Product, value: Any, event: Event) -> NDArray[Any]:
     stored = stored_type(product)
     if isinstance(value, Tensor):
         rows = np.concatenate([value.coords.astype(stored.dtype), value.features.astype(stored.dtype)], axis=1)
+    elif product.kind == "text":
+        rows = np.frombuffer(str(value).encode(), dtype=np.uint8)
     elif product.kind == "scalar":
         rows = np.atleast_1d(np.asarray(value, dtype=stored.dtype))
     else:
@@ -232,15 +248,15 @@ def _fit(group: h5py.Group, product: Product, rows: Sequence[NDArray[Any]], even
             )  # fmt: skip
 
 
-def append_product(products: h5py.Group, name: str, events: Sequence[Event]) -> None:
+def append_product(products: h5py.Group, product: Product, events: Sequence[Event]) -> None:
     """Append a product of several events.
 
     Parameters
     ----------
     products : h5py.Group
         The ``/products`` group.
-    name : str
-        Product, created before.
+    product : Product
+        Declaration of the product, created before.
     events : sequence of Event
         Events which all have the product.
 
@@ -249,19 +265,19 @@ def append_product(products: h5py.Group, name: str, events: Sequence[Event]) -> 
     DataError, SchemaError
         When an event lacks the product or its rows do not have the declared shape.
     """
-    product, group = PRODUCTS[name], products[name]
-    values = [event[name] for event in events]
+    group = products[product.name]
+    values = [event[product.name] for event in events]
     if product.kind == "object":
         _append_objects(group, [value.table for value in values])
     elif product.kind == "objects":
         _append_objects(group, values)
-    elif product.kind == "index_list":
+    elif product.kind in ("index_list", "list"):
         _append_lists(group, values)
+    elif product.kind == "array_list":
+        for element, parts in zip(elements_of(product), list(zip(*values, strict=True)), strict=True):
+            _append_arrays(group[element.name], element, parts, events)
     else:
-        rows = [product_rows(product, value, event) for value, event in zip(values, events, strict=True)]
-        _fit(group, product, rows, events)
-        extend(group["values"], np.concatenate(rows))
-        _extend_offsets(group["event_offsets"], [len(r) for r in rows])
+        _append_arrays(group, product, values, events)
     if product.kind in ("edge_index", "index_list"):
         spans = [_span(value) for value in values]
         extend(group["spans"]["values"], np.array(spans, dtype=np.int64))
@@ -270,6 +286,28 @@ def append_product(products: h5py.Group, name: str, events: Sequence[Event]) -> 
         _append_objects(
             group["particles"], [labels_of(value, event) for value, event in zip(values, events, strict=True)]
         )
+
+
+def _append_arrays(group: h5py.Group, product: Product, values: Sequence[Any], events: Sequence[Event]) -> None:
+    rows = [product_rows(product, value, event) for value, event in zip(values, events, strict=True)]
+    _fit(group, product, rows, events)
+    extend(group["values"], np.concatenate(rows))
+    _extend_offsets(group["event_offsets"], [len(r) for r in rows])
+
+
+def elements_of(product: Product) -> list[Product]:
+    """The arrays of an ``array_list``, as products of their own."""
+    return [
+        replace(product, name=f"element_{i}", kind="array", width=width, widths=())
+        for i, width in enumerate(product.widths)
+    ]
+
+
+def texts_of(group: h5py.Group, bounds: NDArray[np.int64]) -> NDArray[Any]:
+    """(n,) strings of a range of events."""
+    data = group["values"][int(bounds[0]) : int(bounds[-1])].tobytes()
+    ends = (bounds - bounds[0]).tolist()
+    return np.array([data[a:b].decode() for a, b in itertools.pairwise(ends)], dtype=object)
 
 
 def labels_of(value: Tensor, event: Event) -> Table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 from spine.errors import DataError, did_you_mean
 from spine.schema import Block, Event, Product, Ragged, Table, Tensor
 from spine.schema.products import LABEL_TABLE, PRODUCTS
-from spine.store.layout import event_bounds, feature_names, lists_of
+from spine.store.foreign import product_of_group
+from spine.store.layout import elements_of, event_bounds, feature_names, lists_of, texts_of
 from spine.store.pools import read_table
 from spine.store.writer import Failure
 
-__all__ = ["EventFile", "StoredBlock", "StoredProduct", "layout_version", "open_hdf5"]
+__all__ = ["EventFile", "StoredBlock", "StoredProduct", "joined_elements", "layout_version", "open_hdf5"]
 
 Array = NDArray[Any]
 
@@ -86,8 +87,12 @@ class StoredProduct:
             return self._tensor(i, self.rows[a:b])
         if kind == "scalar":
             return self.rows[a].item()
-        if kind == "index_list":
-            return Ragged(self.rows[a:b].values.astype(np.int32, copy=False), self.rows[a:b].offsets)
+        if kind == "text":
+            return self.rows[a]
+        if kind == "array_list":
+            return [element.event(i) for element in self.rows]
+        if kind in ("index_list", "list"):
+            return Ragged(self.rows[a:b].values.astype(self.declared.numpy, copy=False), self.rows[a:b].offsets)
         return self.rows[a:b].astype(self.declared.numpy, copy=False)
 
     def _tensor(self, i: int, rows: Array) -> Tensor:
@@ -98,15 +103,25 @@ class StoredProduct:
         return Tensor(coords, features, feature_names(self.declared, features.shape[1]), labels)
 
 
+def joined_elements(declared: Product, elements: Sequence[StoredProduct]) -> StoredProduct:
+    """The arrays of an ``array_list``, each stored on its own."""
+    n = len(elements[0].bounds) if elements else 1
+    return StoredProduct(declared, tuple(elements), np.arange(n, dtype=np.int64))
+
+
 def _read_product(declared: Product, group: h5py.Group, start: int, stop: int) -> StoredProduct:
     """A product of a range of events from its group."""
+    if declared.kind == "array_list":
+        return joined_elements(declared, [_read_product(e, group[e.name], start, stop) for e in elements_of(declared)])
     bounds = event_bounds(group, start, stop)
     first, last = int(bounds[0]), int(bounds[-1])
     rows: Any
     if declared.record is not None:
         rows = read_table(group, declared.record, first, last)
-    elif declared.kind == "index_list":
+    elif declared.kind in ("index_list", "list"):
         rows = lists_of(group, bounds)
+    elif declared.kind == "text":
+        rows, bounds = texts_of(group, bounds), first + np.arange(stop - start + 1)
     else:
         rows = group["values"][first:last]
     labels = None
@@ -157,7 +172,7 @@ class StoredBlock(Block):
     def stored(self, name: str) -> StoredProduct:
         """A product of the whole range, from this file."""
         if name not in self._stored:
-            self._stored[name] = self.file.read(PRODUCTS[name], self.start, self.stop)
+            self._stored[name] = self.file.read(self.file.declared(name), self.start, self.stop)
         return self._stored[name]
 
     def product_of(self, name: str, i: int) -> Any:
@@ -205,7 +220,7 @@ class EventFile:
         self._parent_file: EventFile | None = None
         try:
             self._check(allow_incomplete)
-            self._own = tuple(name for name in self._stored_names() if name in PRODUCTS)
+            self._declared = self._declarations()
         except BaseException:
             self._release()
             raise
@@ -290,19 +305,38 @@ class EventFile:
     def __len__(self) -> int:
         return self._length
 
+    def _declarations(self) -> dict[str, Product]:
+        """Products that the file holds: as declared, or as they are stored when nothing here knows them."""
+        found = {name: PRODUCTS.get(name) or self._foreign(name) for name in self._stored_names()}
+        return {name: declared for name, declared in found.items() if declared is not None}
+
+    def _foreign(self, name: str) -> Product | None:
+        """Declaration of a product from the way in which it is stored."""
+        return product_of_group(name, self._file["products"][name])
+
     def declared(self, name: str) -> Product:
-        """Declaration of a product that this file itself holds."""
-        return PRODUCTS[name]
+        """Declaration of a product of the events.
+
+        Raises
+        ------
+        DataError
+            When no file of the chain has the product.
+        """
+        if name in self._declared:
+            return self._declared[name]
+        if name not in self.names():
+            raise DataError(f"no product {name!r}", where=self.path, mend=did_you_mean(name, self.names()))
+        return self.parent().declared(name)
 
     def own_names(self) -> tuple[str, ...]:
         """Products which this file itself holds."""
-        return self._own
+        return tuple(self._declared)
 
     def names(self) -> tuple[str, ...]:
         """Products of the events, those of the files which this one continues included."""
         if not self.attribute("parent"):
-            return self._own
-        return tuple(dict.fromkeys([*self._own, *self.parent().names()]))
+            return tuple(self._declared)
+        return tuple(dict.fromkeys([*self._declared, *self.parent().names()]))
 
     def read(self, declared: Product, start: int, stop: int) -> StoredProduct:
         """One product of a range of entries, which this file itself holds."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from spine.schema import Column, Event, Product, Ragged, Record, Table, product
 from spine.schema.products import LABEL_TABLE
-from spine.store.layout import CHUNK_BYTES, extend, labels_of, product_rows, stored_type
+from spine.store.layout import CHUNK_BYTES, elements_of, extend, labels_of, product_rows, stored_type
 from spine.store.pools import disk_type
 from spine.store.regions import SIDECAR, RegionFile
 from spine.store.writer import EventWriter
@@ -65,7 +65,13 @@ def _create(root: h5py.Group, declared: Product) -> None:
         _create_objects(root, declared.name, declared.record, declared.kind == "object")
         return
     stored = stored_type(declared)
-    if declared.kind == "index_list":
+    if declared.kind == "array_list":
+        _create_elements(root, declared)
+        return
+    if declared.kind == "text":
+        _dataset(root, declared.name, h5py.string_dtype(), scalar=True)
+        return
+    if declared.kind in ("index_list", "list"):
         group = root.create_group(declared.name)
         group.attrs["scalar"] = False
         _dataset(group, "index", h5py.regionref_dtype)
@@ -74,6 +80,15 @@ def _create(root: h5py.Group, declared: Product) -> None:
     _dataset(root, declared.name, stored.dtype, stored.width, declared.kind == "scalar")
     if declared.kind == "cluster_label":
         _create_objects(root, declared.name + SIDECAR, LABEL_TABLE, False)
+
+
+def _create_elements(root: h5py.Group, declared: Product) -> None:
+    group, elements = root.create_group(declared.name), elements_of(declared)
+    group.attrs["scalar"] = False
+    n = len(elements)
+    group.create_dataset("index", (0, n), maxshape=(None, n), dtype=h5py.regionref_dtype, chunks=(1024, n))
+    for element in elements:
+        _create(group, element)
 
 
 def _appended(dataset: h5py.Dataset, parts: Sequence[Array]) -> list[h5py.RegionReference]:
@@ -92,6 +107,20 @@ def _appended_lists(group: h5py.Group, lists: Sequence[Ragged]) -> list[h5py.Reg
     found = [elements.regionref[a:b] for a, b in pairwise(bounds)]
     references = np.fromiter(found, dtype=h5py.regionref_dtype, count=len(found))
     return _appended(group["index"], [references[a:b] for a, b in _spans([len(one) for one in lists])])
+
+
+def _appended_elements(
+    group: h5py.Group, declared: Product, values: Sequence[Any], events: Sequence[Event]
+) -> list[h5py.RegionReference]:
+    """Append arrays of different widths and refer to the row of the index which refers to those of an event."""
+    columns = []
+    for element, parts in zip(elements_of(declared), zip(*values, strict=True), strict=True):
+        rows = [product_rows(element, part, event) for part, event in zip(parts, events, strict=True)]
+        columns.append(_appended(group[element.name], rows))
+    index = np.empty((len(events), len(columns)), dtype=h5py.regionref_dtype)
+    for i, references in enumerate(columns):
+        index[:, i] = np.fromiter(references, dtype=h5py.regionref_dtype, count=len(events))
+    return _appended(group["index"], list(index[:, None]))
 
 
 def _spans(lengths: Sequence[int]) -> list[tuple[int, int]]:
@@ -138,7 +167,7 @@ class RegionWriter(EventWriter):
         stored = self._file["events"]
         rows = np.empty(len(events), dtype=stored.dtype)
         for name in dict.fromkeys([*(self.keys or ()), "index"]):
-            for dataset, references in self._references(product(name), events).items():
+            for dataset, references in self._references(self._declaration(name), events).items():
                 rows[dataset] = np.fromiter(references, dtype=h5py.regionref_dtype, count=len(events))
         extend(stored, rows)
 
@@ -150,10 +179,15 @@ class RegionWriter(EventWriter):
             numbers = [np.array([event.get(name, first + i)], dtype=np.int64) for i, event in enumerate(events)]
             return {name: _appended(self._products[name], numbers)}
         values = [event[name] for event in events]
+        if declared.kind == "array_list":
+            return {name: _appended_elements(self._products[name], declared, values, events)}
+        if declared.kind == "text":
+            texts = [np.array([str(value)], dtype=object) for value in values]
+            return {name: _appended(self._products[name], texts)}
         if declared.record is not None:
             tables = [value.table if declared.kind == "object" else value for value in values]
             return {name: _appended(self._products[name], [_object_rows(table) for table in tables])}
-        if declared.kind == "index_list":
+        if declared.kind in ("index_list", "list"):
             return {name: _appended_lists(self._products[name], values)}
         pairs = list(zip(values, events, strict=True))
         parts = [product_rows(declared, value, event) for value, event in pairs]

@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 
 from spine.errors import DataError, SchemaError
 from spine.schema import Column, Product, Ragged, Record, Table, offsets_of
-from spine.store.layout import stored_type
-from spine.store.reader import LABELS, EventFile, StoredProduct, open_hdf5
+from spine.store.foreign import product_of_dataset
+from spine.store.layout import elements_of, stored_type
+from spine.store.reader import LABELS, EventFile, StoredProduct, joined_elements, open_hdf5
 
 __all__ = ["RegionFile"]
 
@@ -223,6 +224,14 @@ class RegionFile(EventFile):
             raise DataError("events are not references to products", where=self.path)
         return (name for name in names if name in self._file)
 
+    def _declarations(self) -> dict[str, Product]:
+        known = super()._declarations()
+        labels = {name + SIDECAR for name, declared in known.items() if declared.kind == "cluster_label"}
+        return {name: declared for name, declared in known.items() if name not in labels}
+
+    def _foreign(self, name: str) -> Product | None:
+        return product_of_dataset(name, self._file[name])
+
     @property
     def identity(self) -> str:
         """What tells this file from another one: its producer, configuration and size."""
@@ -247,7 +256,9 @@ class RegionFile(EventFile):
         """
         name, stored = declared.name, self._file[declared.name]
         references = self._file["events"].fields(name)[start:stop]
-        if declared.kind == "index_list":
+        if declared.kind == "array_list":
+            return self._elements(declared, _ranges(references, stored["index"]))
+        if declared.kind in ("index_list", "list"):
             if not isinstance(stored, h5py.Group) or "index" not in stored:
                 raise SchemaError(f"{name!r} does not hold lists", where=self.path, got=stored)
             return _lists(declared, stored, _ranges(references, stored["index"]), self._held)
@@ -256,11 +267,23 @@ class RegionFile(EventFile):
         rows = _Rows(stored, _ranges(references, stored), self._held)
         if declared.record is not None:
             return _objects(declared, rows)
+        if declared.kind == "text":
+            return StoredProduct(declared, np.array([_string(v) for v in rows.read()], dtype=object), rows.bounds)
         return StoredProduct(declared, _array(declared, rows), rows.bounds, self._labels(declared, start, stop))
 
     def _bounds(self, name: str) -> Array:
         references = self._file["events"].fields(name)[:]
         return _Rows(self._file[name], _ranges(references, self._file[name]), self._held).bounds
+
+    def _elements(self, declared: Product, places: Ranges) -> StoredProduct:
+        """Arrays of different widths: each row of the index refers to the arrays of one event."""
+        group = self._file[declared.name]
+        index = _Rows(group["index"], places, self._held).read()
+        found = []
+        for i, element in enumerate(elements_of(declared)):
+            rows = _Rows(group[element.name], _ranges(index[:, i], group[element.name]), self._held)
+            found.append(StoredProduct(element, rows.read(), rows.bounds))
+        return joined_elements(declared, found)
 
     def _labels(self, declared: Product, start: int, stop: int) -> StoredProduct | None:
         """The table of labels of a cluster label, None where the file has none."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -115,6 +115,8 @@ class EventWriter:
         Provenance.
     keys : sequence of str, optional
         Products to store; by default those set on the first event. Every event must have them.
+    declared : mapping of str to Product, optional
+        Declarations of products that only the file they come from knows.
 
     Raises
     ------
@@ -126,11 +128,18 @@ class EventWriter:
 
     version: ClassVar[int] = FORMAT_VERSION
 
-    def __init__(self, path: Path, info: FileInfo, keys: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        info: FileInfo,
+        keys: Sequence[str] | None = None,
+        declared: Mapping[str, Product] | None = None,
+    ) -> None:
         self.path = Path(path)
         self.info = info
         self.keys = tuple(dict.fromkeys(keys)) if keys is not None else None
         self.failures: list[Failure] = []
+        self._declared = dict(declared or {})
         self._entries: list[int] = []
         self._stack = ExitStack()
 
@@ -154,7 +163,10 @@ class EventWriter:
     def select(self, keys: Sequence[str]) -> None:
         """Choose the products to store, before the first event is appended."""
         self.keys = tuple(dict.fromkeys(keys))
-        self._create([product(name) for name in self.keys])
+        self._create([self._declaration(name) for name in self.keys])
+
+    def _declaration(self, name: str) -> Product:
+        return self._declared.get(name) or product(name)
 
     def _create(self, products: Sequence[Product]) -> None:
         """Make what the products are stored in."""
@@ -164,7 +176,7 @@ class EventWriter:
     def _store(self, events: Sequence[Event]) -> None:
         """Append the products of events, which are complete."""
         for name in self.keys or ():
-            append_product(self._products, name, events)
+            append_product(self._products, self._declaration(name), events)
 
     def append(self, events: Sequence[Event]) -> None:
         """Append events.
