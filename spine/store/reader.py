@@ -344,9 +344,9 @@ class EventFile:
 
     def row_counts(self, name: str) -> NDArray[np.int64]:
         """(n,) rows of a product in each event, those of files which this one continues included."""
-        if name not in self._own:
+        if name not in self._declared:
             if not self.attribute("parent"):
-                raise DataError(f"no product {name!r}", where=self.path, mend=did_you_mean(name, self._own))
+                raise DataError(f"no product {name!r}", where=self.path, mend=did_you_mean(name, self._declared))
             return self.parent().row_counts(name)[self.parent_entries]
         return np.diff(self._bounds(name))
 
