@@ -20,7 +20,7 @@ from spine.config.model import Config
 from spine.config.source import read_source
 from spine.document import differences, pages, write
 from spine.document.options import Option, block_options, options_of
-from spine.document.parts import SECTIONS, chain_modes, first_line, optional_model, parsers, steps
+from spine.document.parts import SECTIONS, chain_modes, first_line, kinds_of, optional_model, parsers, steps
 from spine.document.schema_page import flat_names, records
 from spine.errors import ConfigError
 from spine.schema import PRODUCTS, Table
@@ -90,6 +90,7 @@ def _all_options() -> Iterator[tuple[str, Option]]:
     sections = {name: optional_model(*place) for name, place in SECTIONS.items()}
     models: dict[str, type[BaseModel] | None] = {"": Config, **sections}
     models |= {s.module: s.config for s in (*steps("post"), *steps("ana"))}
+    models |= {f"{s.module}.{name}": model for s in steps("post") for name, model in kinds_of(s)}
     models |= {f"{family}.{m.name}": m.config for family, _, modes in chain_modes() for m in modes}
     models |= {f"parser.{name}": options for name, (_, options, _) in parsers().items()}
     for name, model in models.items():
@@ -162,6 +163,7 @@ GOOD: tuple[dict[str, Any], ...] = (
     {"ana": {"save": {"obj_type": ["particle", "interaction"], "match_mode": None}, "segment_eval": False}},
     {"ana": {"mine": {"provider": "save", "config": {"obj_type": "particle"}}}},
     {"ana": {"stages": [{"name": "save", "config": {"obj_type": "particle"}}, {"provider": "event_summary"}]}},
+    {"post": {"calibration": {"gain": {"gain": 80.0}, "lifetime": {"lifetime": 3000.0, "driftv": 0.16}}}},
     {"post": {"calo_ke": {"scaling": "1/0.83"}, "direction": {"obj_type": "fragment"}}},
     {"io": {"loader": {"dataset": {"schema": {"data": {"provider": "sparse3d", "sparse_event": "sparse3d_x"}}}}}},
 )

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from spine.ana.expression import parse
 from spine.ana.objects import (
     OBJECT_PRODUCTS,
     OTHER,
@@ -23,6 +22,7 @@ from spine.ana.objects import (
 )
 from spine.ana.tables import EVENT_ROW
 from spine.errors import ConfigError, did_you_mean
+from spine.ops.expression import parse
 from spine.schema import Block, product
 from spine.steps import Columns, StepConfig, step
 

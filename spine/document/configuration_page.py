@@ -10,7 +10,17 @@ from pydantic import BaseModel
 from spine.config.model import Config, StepBlock
 from spine.document.markdown import NOTICE, code, option_table, table
 from spine.document.options import options_of
-from spine.document.parts import SECTIONS, Mode, chain_modes, first_line, optional_model, parsers, step_tables, steps
+from spine.document.parts import (
+    SECTIONS,
+    Mode,
+    chain_modes,
+    first_line,
+    kinds_of,
+    optional_model,
+    parsers,
+    step_tables,
+    steps,
+)
 from spine.steps.step import Step
 
 __all__ = ["configuration_page"]
@@ -79,9 +89,11 @@ def _own_options(name: str) -> str:
 
 def _step(kind: Literal["post", "ana"], step: Step, writes: str) -> str:
     lines = f"- reads {_names(step.reads)}\n- writes {writes}"
-    return (
-        f"### {kind}.{step.name}\n\n{step.doc}\n\n{lines}\n\n{option_table(step.config, prefix=f'{kind}.{step.name}.')}"
-    )
+    prefix = f"{kind}.{step.name}."
+    further = [
+        f"{first_line(model)}\n\n{option_table(model, prefix=prefix + name + '.')}" for name, model in kinds_of(step)
+    ]
+    return "\n\n".join([f"### {kind}.{step.name}", step.doc, lines, option_table(step.config, prefix=prefix), *further])
 
 
 def _post_step(step: Step) -> str:

@@ -22,6 +22,7 @@ __all__ = [
     "chain_modes",
     "first_line",
     "found",
+    "kinds_of",
     "optional_model",
     "parsers",
     "step_tables",
@@ -54,6 +55,12 @@ def steps(kind: Literal["post", "ana"]) -> list[Step]:
         return []
     known: dict[str, str] = importlib.import_module(f"spine.{kind}").STEPS
     return [load_step(kind, name) for name, module in known.items() if found(module)]
+
+
+def kinds_of(step: Step) -> list[tuple[str, type[BaseModel]]]:
+    """Blocks whose keys depend on their name: name and options of each, as the options of the step declare them."""
+    kinds: dict[str, type[BaseModel]] = getattr(step.config, "blocks", {})
+    return list(kinds.items())
 
 
 def _defaults(model: type[BaseModel]) -> BaseModel | None:

@@ -9,6 +9,7 @@ __all__ = ["ALIASES", "STEPS"]
 STEPS: Final[dict[str, str]] = {
     name: f"spine.post.{name}"
     for name in (
+        "calibration",
         "calo_ke",
         "calorimetric_direction",
         "cathode_crosser",
@@ -46,6 +47,7 @@ STEPS: Final[dict[str, str]] = {
 ALIASES: Final[dict[str, str]] = {
     "adjust_interaction_topology": "topology_threshold",
     "adjust_particle_properties": "particle_threshold",
+    "apply_calibrations": "calibration",
     "assign_track_extrema": "track_extrema",
     "check_containment": "containment",
     "check_fiducial": "fiducial",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal, Self
+from typing import Any, ClassVar, Final, Literal, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -19,15 +19,17 @@ __all__ = ["MatchConfig", "Matcher", "match", "purity_and_efficiency"]
 LEVELS: Final[tuple[Kind, ...]] = ("fragment", "particle", "interaction")
 
 
+MatchMode = Literal["reco_to_truth", "truth_to_reco", "both", "all"]
+OverlapMode = Literal["count", "iou", "dice", "chamfer"]
+
+
 class Matcher(BaseModel):
     """How objects of one kind are matched."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    match_mode: Literal["reco_to_truth", "truth_to_reco", "both", "all"] = Field(
-        "both", description="Sides that get matches: reco_to_truth, truth_to_reco or both"
-    )
-    overlap_mode: Literal["count", "iou", "dice", "chamfer"] = Field(
+    match_mode: MatchMode = Field("both", description="Sides that get matches: reco_to_truth, truth_to_reco or both")
+    overlap_mode: OverlapMode = Field(
         "iou", description="Common points, their share in the union, Dice coefficient, or Chamfer distance (cm)"
     )
     min_overlap: float = Field(
@@ -51,12 +53,18 @@ class MatchConfig(StepConfig):
     particle: bool | dict[str, Any] = Field(False, description="Match particles; a mapping sets options for them")
     interaction: bool | dict[str, Any] = Field(False, description="Match interactions, with options for them")
     truth_point_mode: PointMode = Field("points", description="Points that make up true objects")
-    match_mode: str = Field("both", description="See the options per kind")
-    overlap_mode: str = Field("iou", description="See the options per kind")
-    min_overlap: float = Field(0.0, description="See the options per kind")
-    weight_overlap: bool = Field(False, description="See the options per kind")
-    ghost: bool = Field(False, description="See the options per kind")
-    use_orig_index: bool = Field(True, description="See the options per kind")
+    match_mode: MatchMode = Field("both", description="Sides that get matches: reco_to_truth, truth_to_reco or both")
+    overlap_mode: OverlapMode = Field(
+        "iou", description="Common points, their share in the union, Dice coefficient, or Chamfer distance (cm)"
+    )
+    min_overlap: float = Field(
+        0.0, ge=0.0, description="Overlaps must exceed it; for chamfer the largest distance (cm), 0 for any"
+    )
+    weight_overlap: bool = Field(False, description="Favour pairs of large objects of like size (iou and dice only)")
+    ghost: bool = Field(False, description="The two sides index different images, one with ghost points")
+    use_orig_index: bool = Field(True, description="With ghost points, compare rows of the input image, not voxels")
+
+    blocks: ClassVar[dict[str, type[BaseModel]]] = dict.fromkeys(LEVELS, Matcher)
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -41,17 +41,22 @@ COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
 }
 FUNCTIONS: dict[str, tuple[Callable[..., Any], int]] = {
     "abs": (np.abs, 1),
+    "arctan": (np.arctan, 1),
     "cos": (np.cos, 1),
     "exp": (np.exp, 1),
+    "expm1": (np.expm1, 1),
     "hypot": (np.hypot, 2),
     "isfinite": (np.isfinite, 1),
     "isnan": (np.isnan, 1),
     "log": (np.log, 1),
     "log10": (np.log10, 1),
+    "log1p": (np.log1p, 1),
     "max": (np.maximum, 2),
     "min": (np.minimum, 2),
     "sin": (np.sin, 1),
     "sqrt": (np.sqrt, 1),
+    "tanh": (np.tanh, 1),
+    "where": (np.where, 3),
 }
 LEAVES: tuple[type[ast.AST], ...] = (
     ast.And,
@@ -109,7 +114,8 @@ def parse(text: str) -> Expression:
 
     Columns (``length``, ``truth.pid``), numbers, text in quotes, ``Pid.MUON``, ``Shape.TRACK``; ``+ - * / % **``;
     ``< <= > >= == !=`` (also chained), ``in [...]``; ``and or not``, for which ``& | ~`` also stand, which bind less
-    than comparisons here; ``abs sqrt exp log log10 sin cos hypot min max isnan isfinite``. As a comparison with a
+    than comparisons here; ``abs sqrt exp expm1 log log10 log1p sin cos
+    arctan tanh hypot min max where isnan isfinite``. As a comparison with a
     missing value is false, ``!=`` with it is true.
 
     Parameters

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spine.ana.expression import parse
 from spine.errors import ConfigError
+from spine.ops.expression import parse
 
 COLUMNS: dict[str, np.ndarray[Any, Any]] = {
     "is_contained": np.array([True, True, False, True]),
