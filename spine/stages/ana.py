@@ -105,12 +105,16 @@ class TableRows:
         """Columns of each table so far."""
         return {name: concatenated(parts) for name, parts in self._parts.items()}
 
-    def write(self, folder: Path, names: Sequence[str]) -> None:
-        """Write one CSV for each named table; a table without rows has only the columns that identify events."""
+    def complete(self, names: Sequence[str]) -> dict[str, dict[str, Array]]:
+        """Columns of each named table; one without rows has only the columns that identify events."""
         empty = dict.fromkeys(BASE_COLUMNS, np.zeros(0, dtype=np.int64))
         found = self.columns()
-        for name in names:
-            write_csv(folder / f"{name}.csv", found.get(name) or empty)
+        return {name: found.get(name) or empty for name in names}
+
+    def write(self, folder: Path, names: Sequence[str]) -> None:
+        """Write one CSV for each named table."""
+        for name, columns in self.complete(names).items():
+            write_csv(folder / f"{name}.csv", columns)
 
 
 def failure_columns(failures: list[Failure], source: Path) -> dict[str, Array]:

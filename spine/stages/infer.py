@@ -58,8 +58,15 @@ def _readable(events: Sequence[Event | BadEvent], on_error: str, progress: Progr
     return good
 
 
-def networks_of(config: Config) -> Mapping[str, Any]:
+def networks_of(config: Config, trained: bool = True) -> Mapping[str, Any]:
     """Networks that the configuration describes, with their weights; none, and no torch, when it describes none.
+
+    Parameters
+    ----------
+    config : Config
+        Uses model and base.
+    trained : bool
+        Whether networks without weights are an error; else they get random ones, by the seed.
 
     Raises
     ------
@@ -83,18 +90,28 @@ def networks_of(config: Config) -> Mapping[str, Any]:
             raise DataError("the weights are not those asked for", where=name, got=found, expected=digest)
     torch.set_num_threads(config.base.threads)
     log.info("infer: networks %s on cpu, %d threads", ", ".join(described), config.base.threads)
-    return build_networks(config.model.modules.model_dump(), config.model.weight_path)
+    torch.manual_seed(max(config.base.seed, 0))
+    return build_networks(config.model.modules.model_dump(), config.model.weight_path, trained)
 
 
-def chain_of(config: Config, sources: Sequence[EventSource]) -> Plan:
+def chain_of(config: Config, sources: Sequence[EventSource], networks: Mapping[str, Any] | None = None) -> Plan:
     """The configured chain, checked against what the inputs offer.
+
+    Parameters
+    ----------
+    config : Config
+        Uses model and base.
+    sources : sequence of EventSource
+        The inputs.
+    networks : mapping, optional
+        Networks by name, by default those of `networks_of`.
 
     Raises
     ------
     ConfigError
         When the chain does not fit together or needs products that an input does not have.
     """
-    plan = compose(config.model.modules.chain.stages, networks_of(config))
+    plan = compose(config.model.modules.chain.stages, networks_of(config) if networks is None else networks)
     for source in sources:
         plan.check(source.names(), source.path)
     return plan

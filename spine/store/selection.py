@@ -34,6 +34,8 @@ class Selected:
         Entries to take or to leave out.
     run_event_list, skip_run_event_list : sequence of (run, subrun, event), optional
         Events to take or to leave out.
+    entry_fraction_range : (float, float), optional
+        Share of the events to take, from one fraction of them up to another.
     """
 
     n_entry: int | None = None
@@ -42,11 +44,15 @@ class Selected:
     skip_entry_list: Sequence[int] | None = None
     run_event_list: Sequence[Numbers] | None = None
     skip_run_event_list: Sequence[Numbers] | None = None
+    entry_fraction_range: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         used = [f.name for f in fields(self) if getattr(self, f.name) is not None]
         if len(used) > 1 and not set(used) <= {"n_entry", "n_skip"}:
             raise ConfigError("events can be chosen in one way only", got=", ".join(used))
+        first, last = self.entry_fraction_range or (0.0, 1.0)
+        if not 0 <= first < last <= 1:
+            raise ConfigError("a share of the events lies between 0 and 1", got=self.entry_fraction_range)
 
 
 class EventIndex:
@@ -118,6 +124,9 @@ class EventIndex:
             return [place for place in self._all if place.number not in left_out]
         if selected.run_event_list is not None or selected.skip_run_event_list is not None:
             return self._by_numbers(selected)
+        if selected.entry_fraction_range is not None:
+            start, stop = (int(fraction * len(self._all)) for fraction in selected.entry_fraction_range)
+            return self._all[start:stop]
         first = selected.n_skip or 0
         last = len(self._all) if selected.n_entry is None else first + selected.n_entry
         if last > len(self._all):

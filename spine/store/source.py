@@ -71,11 +71,13 @@ class HDF5Source(_Closing):
     ----------
     path : Path
         The file.
+    allow_incomplete : bool
+        Open a file whose writer did not finish.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, allow_incomplete: bool = False) -> None:
         self.path = path
-        self.file = open_events(path)
+        self.file = open_events(path, allow_incomplete)
         self.new: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -187,6 +189,7 @@ def open_source(
     provider: str = "auto",
     parsers: Mapping[str, Mapping[str, Any]] | None = None,
     has_truth: bool = True,
+    allow_incomplete: bool = False,
 ) -> EventSource:
     """Open an input file.
 
@@ -200,6 +203,8 @@ def open_source(
         Parsers of larcv products (see `LarcvSource`).
     has_truth : bool
         False when a larcv file holds no truth.
+    allow_incomplete : bool
+        Open an HDF5 file whose writer did not finish.
 
     Raises
     ------
@@ -210,7 +215,7 @@ def open_source(
     if provider not in ("auto", found):
         raise DataError("the file has another format than configured", where=path, got=found, expected=provider)
     if found == "hdf5":
-        return HDF5Source(Path(path))
+        return HDF5Source(Path(path), allow_incomplete)
     return LarcvSource(Path(path), parsers, has_truth)
 
 
