@@ -29,6 +29,8 @@ include: "workflow/rules/post.smk"
 include: "workflow/rules/ana.smk"
 include: "workflow/rules/merge.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/evaluate.smk"
 
 
 rule all:

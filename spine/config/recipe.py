@@ -68,7 +68,8 @@ def sample_slice(config: Config, sample: SampleBlock) -> str:
 def step_slice(config: Config, name: str) -> str:
     """What a training sees of the configuration, as canonical JSON."""
     recipe = recipe_of(config)
-    above = merge(dict(recipe.steps[name].settings), {"train": {"modules": list(step_modules(recipe, name))}})
+    ours = {"train": {"modules": list(step_modules(recipe, name))}, "model": {"weight_path": None}}
+    above = merge(dict(recipe.steps[name].settings), ours)
     return stage_slice(_laid(config, above), "train")
 
 

@@ -111,14 +111,13 @@ def merge(below: Tree, above: Mapping[str, Any]) -> Tree:
     return out
 
 
-def _find(name: str, beside: Path) -> Path:
+def _find(name: str, beside: Path, chain: tuple[Path, ...]) -> Path:
     """A preset by file name or short name: beside the file, on the search path, then among the shipped ones."""
     folders = [beside, *map(Path, filter(None, os.environ.get("SPINE_CONFIG_PATH", "").split(os.pathsep))), PRESETS]
     names = [name, f"{name}.yaml", f"presets/{name}.yaml"]
-    for folder in folders:
-        for candidate in names:
-            if (folder / candidate).is_file():
-                return folder / candidate
+    found = [folder / candidate for folder in folders for candidate in names if (folder / candidate).is_file()]
+    if found:  # a file may extend the preset whose name it has
+        return next((path for path in found if path.resolve() not in chain), found[0])
     known = [p.stem for p in (PRESETS / "presets").glob("*.yaml")]
     raise ConfigError(f"no preset is called {name!r}", where=beside, mend=did_you_mean(name, known))
 
@@ -145,7 +144,7 @@ def compose(source: Source, beside: Path, chain: tuple[Path, ...] = ()) -> Sourc
         return source
     out = Source()
     for name in [names] if isinstance(names, str) else list(names):
-        path = _find(str(name), beside).resolve()
+        path = _find(str(name), beside, chain).resolve()
         if path in chain:
             raise ConfigError("a preset extends itself", where=path, got=" -> ".join(p.name for p in (*chain, path)))
         preset = compose(_parse(path), path.parent, (*chain, path))

@@ -10,6 +10,9 @@ import typer
 from spine.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
+    from spine.config.model import Config
     from spine.model.checkpoint import Checkpoint
 
 __all__ = ["app"]
@@ -59,6 +62,7 @@ def compose(
     sources: Annotated[
         list[str], typer.Argument(help="Files or URLs of whole chains, or MODULE=FILE to take one module from a file.")
     ],
+    half: Annotated[bool, typer.Option("--half", help="Round numbers to 16 bits, for half the size.")] = False,
 ) -> None:
     """Put weights from several files into one; of a module that several have, the last is taken."""
     from spine.model.checkpoint import Checkpoint, file_sha256, locate_weights, read_checkpoint, write_checkpoint
@@ -75,9 +79,44 @@ def compose(
     state = {}
     for module, (_, checkpoint, space) in chosen.items():
         state.update({f"{module}.{k[len(space) :]}": v for k, v in checkpoint.state.items() if k.startswith(space)})
+    if half:
+        state = {name: _rounded(name, value) for name, value in state.items()}
     records = [{"module": m, "path": str(p), "sha256": file_sha256(p)} for m, (p, _, _) in chosen.items()]
     digest = write_checkpoint(output, Checkpoint(state, {"weight_sources": records}))
     typer.echo(f"{output}: {', '.join(chosen)}, {len(state)} tensors, sha256 {digest}")
+
+
+def _rounded(name: str, value: Tensor) -> Tensor:
+    """A weight in 16 bits; statistics of normalisation layers, which may be large, stay as they are."""
+    if not value.is_floating_point() or "running_" in name:
+        return value
+    return value.half()
+
+
+@app.command()
+def draw(
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")],
+    config: Annotated[str, typer.Option(help="YAML file, or the configuration itself as JSON.")],
+) -> None:
+    """Write weights drawn at random, as training starts with them, from base.seed."""
+    import torch
+
+    from spine.model.checkpoint import Checkpoint, write_checkpoint
+    from spine.model.networks import make_networks
+    from spine.model.weights import state_of
+
+    settings = _settings(config)
+    torch.manual_seed(settings.base.seed)
+    networks = make_networks(settings.model.modules.model_dump())
+    digest = write_checkpoint(output, Checkpoint(state_of(networks)))
+    typer.echo(f"{output}: {', '.join(networks)}, sha256 {digest}")
+
+
+def _settings(config: str) -> Config:
+    from spine.config import load_config
+    from spine.config.slices import from_slice
+
+    return from_slice(config) if config.startswith("{") else load_config(config)
 
 
 def _split(source: str) -> tuple[str, str]:

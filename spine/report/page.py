@@ -19,6 +19,7 @@ from spine.report.counts import counts, failures
 from spine.report.efficiency import efficiency, purity
 from spine.report.energy import energy
 from spine.report.options import ReportOptions, ReportOutputs
+from spine.report.proposals import proposals
 from spine.report.residuals import points, vertices
 from spine.report.statistics import Metric
 from spine.report.tables import Tables
@@ -27,7 +28,19 @@ from spine.store.atomic import atomic_file
 
 __all__ = ["packaged", "rendered", "write_report"]
 
-PARTS = (composition, segmentation, species, clustering, efficiency, purity, vertices, points, energy, failures)
+PARTS = (
+    composition,
+    segmentation,
+    proposals,
+    species,
+    clustering,
+    efficiency,
+    purity,
+    vertices,
+    points,
+    energy,
+    failures,
+)
 
 LONG = 100
 """Characters from which an entry of the provenance is folded behind its hash."""

@@ -110,9 +110,9 @@ class Campaign:
             raise AssertionError(f"snakemake failed\n{done.stdout}\n{done.stderr}")
         return done
 
-    def planned(self, settings: str = "") -> dict[str, int]:
-        """Jobs that a dry run announces, by rule; without the one that collects all."""
-        text = self.snakemake("--dry-run", "--quiet", "rules", settings=settings)
+    def planned(self, settings: str = "", target: str = "all") -> dict[str, int]:
+        """Jobs that a dry run for a target announces, by rule; without the target itself."""
+        text = self.snakemake(target, "--dry-run", "--quiet", "rules", settings=settings)
         lines = (text.stdout + text.stderr).splitlines()
         jobs: dict[str, int] = {}
         for i, line in enumerate(lines):
@@ -123,7 +123,7 @@ class Campaign:
                         break
                     jobs[words[0]] = int(words[1])
                 break
-        jobs.pop("all", None)
+        jobs.pop(target, None)
         return jobs
 
     def results(self) -> Path:

@@ -15,4 +15,4 @@ rule infer:
     params:
         **stage("infer"),
     shell:
-        "spine infer {input:q} --output {output:q} --config {params.config:q} 2>&1 | tee {log:q}"
+        "spine infer {input[0]:q} --output {output:q} --config {params.config:q} 2>&1 | tee {log:q}"
