@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from spine.ana.expression import parse
 from spine.errors import DataError, SchemaError, did_you_mean
 from spine.notebook.matching import best_rows, other_side
+from spine.ops.expression import parse
 from spine.schema import Column, Ragged, Row, Table
 from spine.schema.cards import table_card
 from spine.store.columns import picked
@@ -91,7 +91,7 @@ class Objects:
         expression : str
             Such as ``is_contained & pid == 2`` or ``start_point_x < 0 & truth.ke > 50``: columns, components of
             vectors, ``run``, ``subrun`` and ``event``; ``truth.`` or ``reco.`` in front of a name means the best match
-            on the other side, missing values where there is none. See `spine.ana.expression.parse`.
+            on the other side, missing values where there is none. See `spine.ops.expression.parse`.
 
         Raises
         ------
