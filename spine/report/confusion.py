@@ -56,6 +56,10 @@ class Confusion:
         square = self.counts[:, : len(self.rows)]
         right, found, true = np.diag(square), square.sum(axis=0), self.counts.sum(axis=1)
         out = {"accuracy": self._ratio(f"right {self.unit}, all classes", int(right.sum()), int(true.sum()))}
+        each = [r / t for r, t in zip(right, true, strict=True) if t]
+        out["accuracy_mean"] = Metric(
+            "mean of the shares of all true classes", float(np.mean(each or [np.nan])), len(each)
+        )
         for i, name in enumerate(self.rows):
             out[f"efficiency_{_key(name)}"] = self._ratio(
                 f"true {name}: share found as such", int(right[i]), int(true[i])

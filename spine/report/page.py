@@ -16,6 +16,7 @@ from spine.report.composition import composition
 from spine.report.confusion import segmentation, species
 from spine.report.content import Json, Section
 from spine.report.counts import counts, failures
+from spine.report.decisions import decisions
 from spine.report.efficiency import efficiency, purity
 from spine.report.energy import energy
 from spine.report.options import ReportOptions, ReportOutputs
@@ -33,6 +34,7 @@ PARTS = (
     segmentation,
     proposals,
     species,
+    decisions,
     clustering,
     efficiency,
     purity,
