@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from spine.config.model import AnaBlock, Config, SimulateBlock, StepBlock, StepEntry
 from spine.config.source import Source
 from spine.errors import ConfigError, did_you_mean
-from spine.steps.order import ordered
+from spine.steps.order import order_of
 from spine.steps.registry import load_step
 from spine.steps.step import Step, StepConfig
 
@@ -110,8 +110,7 @@ def steps_of(kind: Literal["post", "ana"], block: StepBlock) -> list[tuple[StepE
     pairs = [(entry, load_step(kind, entry.provider)) for entry in block.steps]
     if block.in_order:
         return pairs
-    by_identity = {id(step): entry for entry, step in pairs}
-    return [(by_identity[id(step)], step) for step in ordered([step for _, step in pairs])]
+    return [pairs[i] for i in order_of([step for _, step in pairs])]
 
 
 def step_options(entry: StepEntry, step: Step) -> StepConfig:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, Literal
 
 from spine.config.fingerprint import code_fingerprint, file_fingerprint
-from spine.config.model import Config
+from spine.config.model import Config, StepBlock
 from spine.config.shipped import weights_file
 from spine.config.source import Source, apply_overrides
-from spine.steps.registry import step_module
+from spine.steps.registry import is_file, step_module
 
 __all__ = ["STAGES", "from_slice", "stage_code", "stage_slice"]
 
@@ -123,12 +124,32 @@ def from_slice(text: str, overrides: str = "") -> Config:
     return Config.model_validate(tree)
 
 
+def _code_of(kind: Literal["post", "ana"], block: StepBlock) -> list[str]:
+    """Modules of the steps of a block, and files of code that their options name."""
+    modules = [step_module(kind, entry.provider) for entry in block.steps]
+    return [*modules, *(name for entry in block.steps for name in _code_files(entry.config))]
+
+
+def _code_files(value: Any) -> Iterator[str]:
+    """Python files that a value names, as ``file.py`` or ``file.py:name``, and that exist."""
+    if isinstance(value, Mapping):
+        for item in value.values():
+            yield from _code_files(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _code_files(item)
+    elif isinstance(value, str) and is_file(value):
+        path = value.partition(":")[0]
+        if Path(path).is_file():
+            yield path
+
+
 def _plugins(config: Config, stage: str) -> list[str]:
     """Modules of the steps that the configuration names."""
     if stage == "post":
-        return [step_module("post", entry.provider) for entry in config.post.steps]
+        return _code_of("post", config.post)
     if stage == "ana":
-        return [step_module("ana", entry.provider) for entry in config.ana.steps]
+        return _code_of("ana", config.ana)
     if stage == "infer":
         find: Any = importlib.import_module("spine.model.chain.families").provider_modules
         return list(find(config.model.modules.chain.stages))

@@ -54,6 +54,7 @@ class CathodeCrosserConfig(StepConfig):
         "points", "points_label", "points_g4", *JOINED, *MERGED, *columns(kinds("particle"), *ENDS),
         *columns(kinds("particle", "interaction"), "is_cathode_crosser", "cathode_offset"),
     ),
+    after=("track_extrema", "shower_start_merge"),
 )  # fmt: skip
 def cathode_crosser(event: Event, cfg: CathodeCrosserConfig, detector: Detector | None) -> None:
     """Mark tracks with points on both sides of a cathode, join broken ones, and move all that came with them.

@@ -28,6 +28,7 @@ class NeutrinoLogicConfig(StepConfig):
         "reco_particles.interaction_id", "reco_particles.pid", "reco_particles.pid_scores",
     ),
     writes=("reco_particles.pid", "reco_particles.pid_scores"),
+    after=("shape_logic", "particle_threshold"),
 )  # fmt: skip
 def neutrino_logic(event: Event, cfg: NeutrinoLogicConfig) -> None:
     """Keep one muon per interaction and call the others pions; on request make a muon where there are only pions.

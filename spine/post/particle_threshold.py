@@ -45,6 +45,7 @@ class ParticleThresholdConfig(StepConfig):
 @step(
     reads=("reco_particles.shape", "reco_particles.pid_scores", "reco_particles.primary_scores"),
     writes=("reco_particles.pid", "reco_particles.is_primary"),
+    after=("shape_logic",),
 )
 def particle_threshold(event: Event, cfg: ParticleThresholdConfig) -> None:
     """Take the first species whose score reaches its threshold, scores being scaled up after each one refused.

@@ -30,6 +30,7 @@ class ShowerStartCorrectionConfig(StepConfig):
         "reco_particles.start_point", "reco_particles.start_dir", "reco_interactions.particle_ids",
     ),
     writes=("reco_particles.start_point", "reco_particles.start_dir"),
+    after=("vertex", "shower_start_merge", "track_extrema", "cathode_crosser"),
 )  # fmt: skip
 def shower_start_correction(event: Event, cfg: ShowerStartCorrectionConfig) -> None:
     """Move the start of primary showers to their point nearest to any primary track of the interaction.

@@ -38,6 +38,7 @@ class ShowerStartMergeConfig(StepConfig):
         "reco_particles.end_dir", *CHANGED, *MERGED,
     ),
     writes=(*CHANGED, *MERGED),
+    after=("track_extrema",),
 )  # fmt: skip
 def shower_start_merge(event: Event, cfg: ShowerStartMergeConfig) -> None:
     """Join primary tracks to the leading primary shower of their interaction where they lie in line with it.

@@ -43,6 +43,7 @@ class VertexConfig(StepConfig):
         "reco_interactions.vertex", "truth_interactions.reco_vertex",
         *columns(("reco_particles",), "start_point", "end_point", "start_dir", "end_dir", "is_primary"),
     ),
+    after=("track_extrema", "shower_start_merge", "cathode_crosser"),
 )  # fmt: skip
 def vertex(event: Event, cfg: VertexConfig) -> None:
     """Find the vertex of each interaction; see `spine.physics.vertex.find_vertex` for the rules.

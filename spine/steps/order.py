@@ -8,7 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 from spine.errors import ConfigError
 from spine.steps.step import Step
 
-__all__ = ["ordered"]
+__all__ = ["order_of", "ordered"]
 
 
 def _touches(a: str, b: str) -> bool:
@@ -20,11 +20,17 @@ def _writes_for(writer: Step, reader: Step) -> bool:
     return any(_touches(w, r) for w in writer.writes for r in reader.reads)
 
 
+def _follows(one: Step, other: Step) -> bool:
+    """Whether one states that it runs after the other."""
+    return other.name in one.after
+
+
 def _check_writers(steps: Sequence[Step]) -> None:
     for i, first in enumerate(steps):
         for second in steps[i + 1 :]:
             shared = sorted(set(first.writes) & set(second.writes))
-            if shared and not _writes_for(first, second) and not _writes_for(second, first):
+            told = first is second or _follows(first, second) or _follows(second, first)
+            if shared and not told and not _writes_for(first, second) and not _writes_for(second, first):
                 raise ConfigError(
                     f"steps {first.name!r} and {second.name!r} both write {shared[0]!r}",
                     mend="list the steps under 'stages:' in the order in which they shall run",
@@ -32,17 +38,22 @@ def _check_writers(steps: Sequence[Step]) -> None:
 
 
 def ordered(steps: Sequence[Step]) -> list[Step]:
-    """Steps in the order in which they must run.
+    """Steps in the order in which they must run; see `order_of`."""
+    return [steps[i] for i in order_of(steps)]
+
+
+def order_of(steps: Sequence[Step]) -> list[int]:
+    """Order in which steps must run.
 
     Parameters
     ----------
     steps : sequence of Step
-        In the order of the configuration, which settles ties.
+        In the order of the configuration, which settles ties; a step may stand in it several times.
 
     Returns
     -------
-    list of Step
-        Every step after all that write what it reads.
+    list of int
+        Places in ``steps``: every step after all that write what it reads, and after those that it names.
 
     Raises
     ------
@@ -58,18 +69,22 @@ def ordered(steps: Sequence[Step]) -> list[Step]:
     except CycleError as error:
         names = " -> ".join(steps[i].name for i in error.args[1])
         raise ConfigError(f"steps need each other: {names}", mend="list them under 'stages:'") from error
-    out: list[Step] = []
+    out: list[int] = []
     ready: list[int] = []
     while graph.is_active():
         ready = sorted([*ready, *graph.get_ready()])
         first = ready.pop(0)
-        out.append(steps[first])
+        out.append(first)
         graph.done(first)
     return out
 
 
 def _runs_before(one: Step, other: Step) -> bool:
-    """A step that updates what it reads runs before pure readers, after pure writers."""
+    """What a step states about its order counts; else one that updates what it reads runs before pure readers."""
+    if one is other or _follows(one, other):
+        return False
+    if _follows(other, one):
+        return True
     if not _writes_for(one, other):
         return False
     return not _writes_for(other, one) or _updates(other) > _updates(one)

@@ -14,7 +14,7 @@ from typing import Literal
 from spine.errors import ConfigError, did_you_mean
 from spine.steps.step import Step
 
-__all__ = ["GROUP", "is_file", "known_steps", "load_step", "step_module"]
+__all__ = ["GROUP", "file_module", "is_file", "known_steps", "load_step", "step_module"]
 
 GROUP = "spine.steps"
 """Entry-point group of other packages; names are ``post.NAME`` or ``ana.NAME``."""
@@ -64,7 +64,22 @@ def step_module(kind: Kind, provider: str) -> str:
     return known[provider]
 
 
-def _file_module(path: Path) -> ModuleType:
+def file_module(provider: str) -> ModuleType:
+    """The module of a file of a user, loaded once.
+
+    Parameters
+    ----------
+    provider : str
+        ``file.py`` or ``file.py:name``.
+
+    Raises
+    ------
+    ConfigError
+        When there is no such file, or it is no module.
+    """
+    path = Path(provider.partition(":")[0])
+    if not path.is_file():
+        raise ConfigError("no such file of code", got=path.absolute())
     name = f"spine_user_{path.resolve().as_posix().replace('/', '_').removesuffix('.py')}"
     if name in sys.modules:
         return sys.modules[name]
@@ -93,7 +108,7 @@ def load_step(kind: Kind, provider: str) -> Step:
         When there is no such step, or a file has none or several.
     """
     where = step_module(kind, provider)
-    module = _file_module(Path(where)) if is_file(provider) else importlib.import_module(where)
+    module = file_module(where) if is_file(provider) else importlib.import_module(where)
     name = provider.partition(":")[2] if is_file(provider) else _current(kind, provider)
     steps = {s.name: s for s in vars(module).values() if isinstance(s, Step) and s.module == module.__name__}
     if not name and len(steps) == 1:

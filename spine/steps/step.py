@@ -43,6 +43,10 @@ class Step:
         Whether it takes one event or the tables of many events at once.
     tables : callable, optional
         Names of the result tables for given options (analysis steps only).
+    takes_detector : bool
+        Whether ``run`` takes the detector.
+    after : tuple of str
+        Steps that run before it where both are configured, whatever they read and write.
     """
 
     name: str
@@ -53,6 +57,7 @@ class Step:
     per: Literal["event", "block"] = "event"
     tables: Callable[[Any], tuple[str, ...]] | None = None
     takes_detector: bool = False
+    after: tuple[str, ...] = ()
 
     @property
     def module(self) -> str:
@@ -90,6 +95,7 @@ def step(
     name: str = "",
     per: Literal["event", "block"] = "event",
     tables: Callable[[Any], tuple[str, ...]] | None = None,
+    after: tuple[str, ...] = (),
 ) -> Callable[[Callable[..., Any]], Step]:
     """Turn a function into a step.
 
@@ -103,6 +109,8 @@ def step(
         See `Step`.
     tables : callable, optional
         For analysis steps: result tables for given options.
+    after : tuple of str
+        Names of steps that run first where both are configured: where what is read and written does not tell.
 
     Returns
     -------
@@ -117,6 +125,6 @@ def step(
 
     def decorate(function: Callable[..., Any]) -> Step:
         config, detector = _config_type(function)
-        return Step(name or function.__name__, function, reads, writes, config, per, tables, detector)
+        return Step(name or function.__name__, function, reads, writes, config, per, tables, detector, after)
 
     return decorate

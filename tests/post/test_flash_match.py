@@ -17,7 +17,7 @@ from spine.schema.detector_records import Flash
 from tests.post.peer_objects import answers, applied, empty_event, event_of, events_in_sbnd
 from tests.post.properties import same
 
-COMMON: dict[str, Any] = {"flash_key": "flashes", "volume": "module"}
+COMMON: dict[str, Any] = {"flash_key": "flashes", "volume": "module", "method": "barycenter"}
 CASES: dict[str, dict[str, Any]] = {
     "flash_match_all": {"candidate_distance": 60.0, "max_chi2": 30.0, "position_errors": (5.0, 10.0, 12.0)},
     "flash_match_flash": {
@@ -135,7 +135,7 @@ def test_empty_events() -> None:
 
 def test_errors_say_what_is_wrong() -> None:
     with pytest.raises(ValidationError, match="candidate_distance"):
-        FlashMatchConfig(flash_key="flashes", volume="tpc")
+        FlashMatchConfig(flash_key="flashes", volume="tpc", method="barycenter")
     with pytest.raises(ValidationError, match="positive"):
         FlashMatchConfig(flash_key="flashes", volume="tpc", candidate_distance=1.0, position_errors=0.0)
     options = {**COMMON, "candidate_distance": 1.0}
