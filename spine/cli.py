@@ -11,6 +11,7 @@ import typer
 
 from spine.config_cli import app as config_app
 from spine.model.weights_cli import app as weights_app
+from spine.sim_cli import app as sim_app
 
 if TYPE_CHECKING:
     from spine.config.model import Config
@@ -25,6 +26,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(config_app, name="config")
+app.add_typer(sim_app, name="sim")
 app.add_typer(weights_app, name="weights")
 
 ConfigOption = Annotated[
@@ -50,11 +52,12 @@ def simulate(
     config: ConfigOption = "config/config.yaml",
     overrides: SetOption = "",
     number: Annotated[int, typer.Option(help="Number of the file: it decides which events are made.")] = 0,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; base.threads when left out.")] = None,
 ) -> None:
     """Simulate events with truth."""
     from spine.stages import simulate as stage
 
-    stage.run(number, output, _config(config, overrides))
+    stage.run(number, output, _config(config, overrides), workers)
 
 
 @app.command()

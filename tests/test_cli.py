@@ -45,6 +45,14 @@ def test_help_and_version() -> None:
         assert name in text
 
 
+def test_which_geant4_data(tmp_path: Path) -> None:
+    done = command("sim", "data", tmp_path)
+    assert done.returncode == 1
+    assert "not a complete set of Geant4 11.4 data" in done.stderr
+    pytest.importorskip("xraydb", reason="data for argon need the extra 'sim'")
+    assert "geant4_data: " in command("sim", "data").stdout
+
+
 def test_a_stage_by_hand(tmp_path: Path) -> None:
     done = command("infer", GENUINE, "-o", tmp_path / "infer.h5", "-c", ROOT / "config" / "presets" / "label.yaml")
     assert done.returncode == 0, done.stderr

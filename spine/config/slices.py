@@ -45,6 +45,13 @@ BLOCKS: Final = {
 """Blocks that each stage reads."""
 
 
+def _blocks(config: Config, stage: str) -> set[str]:
+    """Blocks that a stage reads; the simulation reads that of the detector only where its image follows it."""
+    image = (config.sim.model_extra or {}).get("image") or {}
+    framed = stage == "simulate" and image.get("frame") == "detector"
+    return {*BLOCKS[stage], "geo"} if framed else set(BLOCKS[stage])
+
+
 def stage_slice(config: Config, stage: str) -> str:
     """Canonical JSON of the part of the configuration that a stage uses.
 
@@ -60,7 +67,7 @@ def stage_slice(config: Config, stage: str) -> str:
     str
         Keys sorted, so that equal configurations give equal text.
     """
-    tree: dict[str, Any] = config.model_dump(mode="json", by_alias=True, include=set(BLOCKS[stage]))
+    tree: dict[str, Any] = config.model_dump(mode="json", by_alias=True, include=_blocks(config, stage))
     if stage == "simulate":
         tree["sim"].pop("files")
     if stage == "infer":

@@ -212,6 +212,9 @@ class Row:
         object.__setattr__(self, "_table", table)
         object.__setattr__(self, "_i", i)
 
+    def __reduce__(self) -> tuple[type[Row], tuple[Table, int]]:
+        return Row, (self._table, self._i)
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)

@@ -17,6 +17,7 @@ __all__ = [
     "LabelConfig",
     "NeutrinoConfig",
     "RainConfig",
+    "ResponseConfig",
     "SimulationConfig",
     "SpeciesConfig",
     "TransportConfig",
@@ -46,6 +47,11 @@ class ImageConfig(_Frozen):
     voxel_size: float = Field(0.3, gt=0, description="Edge of a cubic voxel (cm)")
     cells: tuple[Size, Size, Size] = Field((768, 768, 768), description="Number of voxels along x, y, z")
     lower: Vector = Field((-115.2, -115.2, -115.2), description="Lower corner of the image (cm)")
+    frame: Literal["given", "detector"] = Field(
+        "given",
+        description="Whether cells and lower count as given, or the image is laid around the detector of block geo; "
+        "deposits outside of its drift volumes are not seen then",
+    )
     box_margin: float = Field(
         0.0, ge=0, description="Liquid argon beyond each face of the image (cm); deposits there are not seen"
     )
@@ -178,6 +184,56 @@ class CosmicsConfig(_Frozen):
     time: Span = Field((-1000.0, 1000.0), description="Arrival time, uniform between these (us)")
 
 
+class ResponseConfig(_Frozen):
+    """What becomes of deposited energy on its way to the image; every effect is off unless it is set.
+
+    The image holds what is read out, the clusters of the truth hold deposited energy (MeV).
+    """
+
+    unit: Literal["MeV", "electrons"] = Field(
+        "MeV",
+        description="Unit of the image: collected electrons, or the energy (MeV) that a minimum-ionising particle "
+        "needs to free as many; the loss on the drift is not made good",
+    )
+    recombination: Literal["box", "birks"] | None = Field(
+        None, description="Model of recombination: modified box (ArgoNeuT, JINST 8 (2013) P08005), Birks (ICARUS), none"
+    )
+    field: float = Field(0.5, gt=0, description="Electric field (kV/cm)")
+    ellipsoid: float = Field(
+        1.0,
+        gt=0,
+        description="Dependence of the box model on the angle to the field, 1 for none, 1.25 in ICARUS (no unit); "
+        "JINST 20 (2025) P01033",
+    )
+    lifetime: float | None = Field(
+        None, gt=0, description="Lifetime of drifting electrons (us), null for no loss; some 3000 to 30000 in use"
+    )
+    drift_velocity: float = Field(
+        0.16, gt=0, description="Drift velocity (cm/us); at 0.5 kV/cm and 87 K, Walkowiak, NIM A 449 (2000) 288"
+    )
+    drift_axis: Literal["x", "y", "z"] = Field("x", description="Axis of the drift, where no detector frames the image")
+    anode: Literal["lower", "upper"] = Field(
+        "upper", description="Face of the image that collects, where no detector frames it"
+    )
+    longitudinal_diffusion: float = Field(
+        0.0,
+        ge=0,
+        description="Diffusion along the drift (cm2/s), 0 for none; 3.74 in MicroBooNE, JINST 16 (2021) P09025",
+    )
+    transverse_diffusion: float = Field(
+        0.0,
+        ge=0,
+        description="Diffusion across the drift (cm2/s), 0 for none; about 13 at 0.5 kV/cm, NIM A 816 (2016) 160",
+    )
+    smearing: float = Field(0.0, ge=0, description="Relative spread of the gain of each voxel (no unit), 0 for none")
+    noise: float = Field(
+        0.0,
+        ge=0,
+        description="RMS of the noise of each voxel that holds charge (electrons), 0 for none; some 500 in use",
+    )
+    threshold: float = Field(0.0, ge=0, description="Least value of a voxel (unit of the image)")
+
+
 class TransportConfig(_Frozen):
     """Options of Geant4."""
 
@@ -221,6 +277,9 @@ class GeneratorConfig(_Frozen):
     neutrino: NeutrinoConfig | None = Field(None, description="Neutrino interactions, null for none")
     rain: RainConfig | None = Field(None, description="Multi-particle rain, null for none")
     cosmics: CosmicsConfig | None = Field(default_factory=CosmicsConfig, description="Cosmics, null for none")
+    response: ResponseConfig | None = Field(
+        None, description="Response of the detector, null for an image of deposited energy (MeV)"
+    )
     transport: TransportConfig = Field(default_factory=TransportConfig, description="Geant4 options")
     labels: LabelConfig = Field(default_factory=LabelConfig, description="Labelling rules")
 

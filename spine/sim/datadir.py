@@ -6,8 +6,11 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
@@ -15,7 +18,7 @@ from typing import Literal
 from spine.errors import ConfigError, StageError
 from spine.sim import argon
 
-__all__ = ["Geant4Data", "computed_data", "export_environment", "find_data", "write_data"]
+__all__ = ["Geant4Data", "computed_data", "download_data", "export_environment", "find_data", "write_data"]
 
 _MANIFEST = "manifest.json"
 _VARIABLE = "GEANT4_DATA_DIR"
@@ -38,6 +41,18 @@ class Geant4Data:
     path: Path
     origin: Literal["option", "environment", "computed"]
     digest: str = ""
+
+    def provenance(self) -> dict[str, str]:
+        """What files of events say about the data: where they come from, their path and digest, Geant4's package.
+
+        The digest of the user's data is that of the names and sizes of their files.
+        """
+        return {
+            "geant4_data": "computed for argon" if self.origin == "computed" else f"official ({self.origin})",
+            "geant4_data_path": str(self.path),
+            "geant4_data_digest": self.digest or _listing(self.path),
+            "geant4_package": f"calzone {_version('calzone')}",
+        }
 
 
 def find_data(option: Path | None = None) -> Geant4Data:
@@ -77,17 +92,17 @@ def _complete(path: Path, where: str) -> Path:
             where=where,
             got=str(path),
             expected="the folders " + ", ".join(missing),
-            mend="download the data with 'python -m calzone download', or name no directory",
+            mend="fetch them with 'spine sim data DIRECTORY --download', or name no directory",
         )
     return path.resolve()
 
 
-def computed_data(cache: Path | None = None) -> Geant4Data:
+def computed_data(parent: Path | None = None) -> Geant4Data:
     """Return the data computed for argon, from the cache where it is sound.
 
     Parameters
     ----------
-    cache : Path, optional
+    parent : Path, optional
         Parent directory; by default ``$XDG_CACHE_HOME/spine-flow`` or ``~/.cache/spine-flow``.
 
     Returns
@@ -95,7 +110,7 @@ def computed_data(cache: Path | None = None) -> Geant4Data:
     Geant4Data
         Directory named after the hash of what computes it.
     """
-    root = cache if cache is not None else _user_cache()
+    root = parent if parent is not None else _user_cache()
     target = root / f"geant4-argon-{_recipe()}"
     if not (target / _MANIFEST).is_file():
         _publish(root, target)
@@ -111,6 +126,28 @@ def _checked(target: Path) -> Geant4Data:
             mend="delete this directory; it is written again at the next start",
         )
     return Geant4Data(target, "computed", expected)
+
+
+def download_data(directory: Path | None) -> None:
+    """Fetch the official data sets with calzone, which needs a network.
+
+    Raises
+    ------
+    ConfigError
+        No directory is given.
+    StageError
+        The download failed.
+    """
+    if directory is None:
+        raise ConfigError("there is no directory to download to", mend="spine sim data DIRECTORY --download")
+    directory.mkdir(parents=True, exist_ok=True)
+    result = subprocess.run([sys.executable, "-m", "calzone", "download", str(directory)], check=False)
+    if result.returncode:
+        raise StageError(
+            "the official Geant4 data could not be fetched",
+            where=directory,
+            mend="without them, data for argon are computed",
+        )
 
 
 def write_data(directory: Path) -> str:
@@ -134,6 +171,23 @@ def export_environment(data: Geant4Data) -> None:
     os.environ[_VARIABLE] = str(data.path)
     for variable, folder in argon.DATA_SETS.items():
         os.environ[variable] = str(data.path / folder)
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "missing"
+
+
+@cache
+def _listing(directory: Path) -> str:
+    """SHA-256 over names and sizes of the files of the data sets."""
+    total = hashlib.sha256()
+    for folder in sorted(argon.DATA_SETS.values()):
+        for path in sorted(p for p in (directory / folder).rglob("*") if p.is_file()):
+            total.update(f"{path.relative_to(directory).as_posix()} {path.stat().st_size}\n".encode())
+    return total.hexdigest()
 
 
 def _user_cache() -> Path:

@@ -8,14 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from spine.geometry import Detector
 from spine.sim.config import ImageConfig, SimulationConfig
-from spine.sim.hits import EnergyBudget, make_hits, voxel_cells
-from spine.sim.labels import LOW_ENERGY, find_instances, overlay
+from spine.sim.hits import EnergyBudget, Hits, make_hits, voxel_cells
+from spine.sim.labels import LOW_ENERGY, Clusters, find_instances, overlay
 from spine.sim.primaries import draw_primaries, geant4_seed, image_bounds
-from spine.sim.transport import follow
+from spine.sim.readout import Readout, response_rng
+from spine.sim.transport import Deposits, follow
 from spine.sim.trees import grow_trees
 from spine.sim.truth import ParticleColumns, group_primary, particle_columns
 from spine.sim.vertices import mpv_columns, neutrino_columns
+from spine.sim.volume import framed, volume_of
 
 __all__ = ["ImageMeta", "SimulatedEvent", "simulate_event", "simulate_events"]
 
@@ -45,7 +48,8 @@ class SimulatedEvent:
     Attributes
     ----------
     coords, charge : (N, 3) int32 and (N,) float32
-        Voxels, sorted by z, then y, then x, and their energies (MeV).
+        Voxels, sorted by z, then y, then x, and their energies (MeV), or what is read out of them in the unit of the
+        response.
     semantics : (N,) int32
         Shape of the instance that the voxel belongs to.
     cluster : (N,) int32
@@ -53,7 +57,7 @@ class SimulatedEvent:
     cluster_row, cluster_particle : (Q,) int32
         All pairs of voxel row and particle row that share energy, sorted by particle: larcv's cluster3d.
     cluster_charge : (Q,) float32
-        Energy of each pair (MeV).
+        Deposited energy of each pair (MeV).
     particles : dict
         Columns of the particle list, P rows: arrays, a list of int32 arrays for ``children_id``, lists of str
         for ``*_process``. Positions in cm, times in ns, energies in MeV, momenta in MeV/c.
@@ -99,7 +103,23 @@ def _meta(image: ImageConfig) -> ImageMeta:
     return ImageMeta(lower, upper, np.full(3, image.voxel_size), np.array(image.cells, np.int64))
 
 
-def simulate_event(cfg: SimulationConfig, event: int) -> SimulatedEvent:
+def _hits(
+    cfg: SimulationConfig, event: int, deposits: Deposits, detector: Detector | None
+) -> tuple[Hits, EnergyBudget]:
+    volume = volume_of(cfg.image, cfg.response, detector)
+    readout = None
+    if cfg.response is not None and volume is not None:
+        readout = Readout(cfg.response, volume, response_rng(cfg.seed, event))
+    return make_hits(deposits, cfg.image, volume if cfg.image.frame == "detector" else None, readout)
+
+
+def _image(hits: Hits, clusters: Clusters) -> NDArray[np.float32]:
+    if hits.value is not None:
+        return hits.value.astype(np.float32)
+    return np.asarray(np.bincount(clusters.row, clusters.energy, len(hits.voxel)), np.float32)
+
+
+def simulate_event(cfg: SimulationConfig, event: int, detector: Detector | None = None) -> SimulatedEvent:
     """Simulate one event.
 
     Parameters
@@ -108,6 +128,8 @@ def simulate_event(cfg: SimulationConfig, event: int) -> SimulatedEvent:
         What to simulate.
     event : int
         Number of the event, from 0; with the seed it fixes the event, whatever was simulated before.
+    detector : Detector, optional
+        Needed where the image follows the detector.
 
     Returns
     -------
@@ -119,9 +141,10 @@ def simulate_event(cfg: SimulationConfig, event: int) -> SimulatedEvent:
     ConfigError, StageError
         The configuration cannot be carried out; Geant4 is not installed or its data are broken.
     """
+    cfg = framed(cfg, detector)
     primaries = draw_primaries(cfg, event)
     tracks, deposits = follow(cfg, primaries, geant4_seed(cfg.seed, event))
-    hits, energy = make_hits(deposits, cfg.image)
+    hits, energy = _hits(cfg, event, deposits, detector)
     trees = grow_trees(tracks, cfg.labels.michel_energy)
     instances = find_instances(hits, tracks, trees, cfg.image.cells, cfg.labels)
     clusters = overlay(hits, instances)
@@ -134,7 +157,7 @@ def simulate_event(cfg: SimulationConfig, event: int) -> SimulatedEvent:
     return SimulatedEvent(
         event=event,
         coords=voxel_cells(hits.voxel, cfg.image.cells).astype(np.int32),
-        charge=np.bincount(clusters.row, clusters.energy, len(hits.voxel)).astype(np.float32),
+        charge=_image(hits, clusters),
         semantics=semantics.astype(np.int32),
         cluster=cluster.astype(np.int32),
         cluster_row=clusters.row.astype(np.int32),
@@ -155,13 +178,17 @@ def simulate_event(cfg: SimulationConfig, event: int) -> SimulatedEvent:
     )
 
 
-def simulate_events(cfg: SimulationConfig, first: int = 0, stop: int | None = None) -> Iterator[SimulatedEvent]:
+def simulate_events(
+    cfg: SimulationConfig, first: int = 0, stop: int | None = None, detector: Detector | None = None
+) -> Iterator[SimulatedEvent]:
     """Simulate a range of events; any split of the range gives the same events.
 
     Parameters
     ----------
     first, stop : int
         First event, and the one after the last; ``cfg.n_events`` when not given.
+    detector : Detector, optional
+        Needed where the image follows the detector.
     """
     for event in range(first, cfg.n_events if stop is None else stop):
-        yield simulate_event(cfg, event)
+        yield simulate_event(cfg, event, detector)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spine.sim.config import ImageConfig
+from spine.sim.readout import Readout, free_electrons, measured, spread
 from spine.sim.transport import Deposits
+from spine.sim.volume import Volume
 from spine.sim.voxelise import split_lines
 
 __all__ = ["EnergyBudget", "Hits", "make_hits", "voxel_cells"]
@@ -48,6 +50,8 @@ class Hits:
         Energy (MeV) and path length (cm).
     start, end, start_time, end_time : (M, 3) and (M,) float64
         Ends (cm) and times there (ns).
+    value : (N,) float64, optional
+        What is read out of each voxel, where the response of the detector is simulated.
     """
 
     voxel: Index
@@ -59,6 +63,7 @@ class Hits:
     end: Array
     start_time: Array
     end_time: Array
+    value: Array | None = None
 
 
 def voxel_cells(voxel: Index, cells: tuple[int, int, int]) -> Index:
@@ -67,7 +72,25 @@ def voxel_cells(voxel: Index, cells: tuple[int, int, int]) -> Index:
     return np.stack([voxel % nx, voxel // nx % ny, voxel // (nx * ny)], 1)
 
 
-def make_hits(deposits: Deposits, image: ImageConfig) -> tuple[Hits, EnergyBudget]:
+@dataclass(frozen=True)
+class _Parts:
+    """Pieces of deposits in cells of the image.
+
+    Line and cell, ends along the line, energy (MeV), electrons, and share of the piece that is in this cell.
+    """
+
+    line: Index
+    cell: Index
+    enter: Array
+    leave: Array
+    energy: Array
+    electrons: Array
+    share: Array
+
+
+def make_hits(
+    deposits: Deposits, image: ImageConfig, volume: Volume | None = None, readout: Readout | None = None
+) -> tuple[Hits, EnergyBudget]:
     """Split deposits over the voxels of the image and drop the voxels under the threshold.
 
     Parameters
@@ -76,42 +99,84 @@ def make_hits(deposits: Deposits, image: ImageConfig) -> tuple[Hits, EnergyBudge
         Lines and points.
     image : ImageConfig
         Grid and threshold.
+    volume : Volume, optional
+        Drift volumes outside of which nothing is seen.
+    readout : Readout, optional
+        Response of the detector.
 
     Returns
     -------
     Hits, EnergyBudget
         Kept pieces, and where the energy went.
     """
-    lower = np.array(image.lower)
-    size = image.voxel_size
-    pieces = split_lines((deposits.start - lower) / size, (deposits.end - lower) / size, image.cells)
-    energy = deposits.energy[pieces.line] * (pieces.leave - pieces.enter)
+    parts = _parts(deposits, image, volume)
+    if readout is not None:
+        parts = _read_out(deposits, parts, image, readout)
     nx, ny, _ = image.cells
-    voxel = pieces.cell[:, 0] + nx * (pieces.cell[:, 1] + ny * pieces.cell[:, 2])
+    voxel = parts.cell[:, 0] + nx * (parts.cell[:, 1] + ny * parts.cell[:, 2])
     unique, row = np.unique(voxel, return_inverse=True)
-    total = np.bincount(row, energy, len(unique))
+    total = np.bincount(row, parts.energy, len(unique))
     keep = (total > 0) & (total >= image.voxel_threshold)
-    kept = keep[row] & (energy > 0)
+    value = None
+    if readout is not None:
+        value = measured(np.bincount(row, parts.electrons, len(unique)).astype(np.float64), readout)
+        keep &= (value > 0) & (value >= readout.cfg.threshold)
+    chosen = np.flatnonzero(keep[row] & (parts.energy > 0))
     new_row = (np.cumsum(keep) - 1)[row]
-    chosen = np.flatnonzero(kept)
     order = chosen[np.argsort(new_row[chosen], kind="stable")]
-    everything, inside = float(deposits.energy.sum()), float(energy.sum())
+    everything, inside = float(deposits.energy.sum()), float(parts.energy.sum())
     seen = float(total[keep].sum())
-    hits = _cut(deposits, pieces.line[order], pieces.enter[order], pieces.leave[order], energy[order])
     return (
-        Hits(unique[keep], new_row[order], *hits),
+        Hits(unique[keep], new_row[order], *_cut(deposits, parts, order), None if value is None else value[keep]),
         EnergyBudget(everything, max(everything - inside, 0.0), max(inside - seen, 0.0), seen),
     )
 
 
-def _cut(
-    deposits: Deposits, line: Index, enter: Array, leave: Array, energy: Array
-) -> tuple[Index, Array, Array, Array, Array, Array, Array]:
+def _parts(deposits: Deposits, image: ImageConfig, volume: Volume | None) -> _Parts:
+    lower, size = np.array(image.lower), image.voxel_size
+    pieces = split_lines((deposits.start - lower) / size, (deposits.end - lower) / size, image.cells)
+    energy = deposits.energy[pieces.line] * (pieces.leave - pieces.enter)
+    parts = _Parts(pieces.line, pieces.cell, pieces.enter, pieces.leave, energy, energy, np.ones(len(energy)))
+    if volume is None:
+        return parts
+    return _chosen(parts, volume.rows(_middles(deposits, parts)) >= 0)
+
+
+def _chosen(parts: _Parts, rows: Index | NDArray[np.bool_]) -> _Parts:
+    return _Parts(*(getattr(parts, f.name)[rows] for f in fields(_Parts)))
+
+
+def _middles(deposits: Deposits, parts: _Parts) -> Array:
+    place = 0.5 * (parts.enter + parts.leave)[:, None]
+    start = deposits.start[parts.line]
+    return np.asarray(start + place * (deposits.end[parts.line] - start))
+
+
+def _read_out(deposits: Deposits, parts: _Parts, image: ImageConfig, readout: Readout) -> _Parts:
+    """Turn energy into electrons and let them diffuse."""
+    parts = replace(parts, electrons=parts.energy * free_electrons(deposits, readout)[parts.line])
+    cfg = readout.cfg
+    if max(cfg.longitudinal_diffusion, cfg.transverse_diffusion) == 0 or len(parts.line) == 0:
+        return parts
+    found = spread(_middles(deposits, parts), parts.cell, readout, np.array(image.lower), image.voxel_size)
+    wide = _chosen(parts, found.piece)
+    wide = replace(
+        wide,
+        cell=found.cell,
+        energy=wide.energy * found.share,
+        electrons=wide.electrons * found.share,
+        share=found.share,
+    )
+    return _chosen(wide, np.all((found.cell >= 0) & (found.cell < np.array(image.cells)), axis=1))
+
+
+def _cut(deposits: Deposits, parts: _Parts, order: Index) -> tuple[Index, Array, Array, Array, Array, Array, Array]:
+    line, enter, leave = parts.line[order], parts.enter[order], parts.leave[order]
     step = deposits.end[line] - deposits.start[line]
     start = deposits.start[line] + enter[:, None] * step
     end = deposits.start[line] + leave[:, None] * step
     duration = deposits.end_time[line] - deposits.start_time[line]
     first = deposits.start_time[line] + enter * duration
     last = deposits.start_time[line] + leave * duration
-    length = np.linalg.norm(step, axis=1) * (leave - enter)
-    return deposits.track[line], energy, length, start, end, first, last
+    length = np.linalg.norm(step, axis=1) * (leave - enter) * parts.share[order]
+    return deposits.track[line], parts.energy[order], length, start, end, first, last

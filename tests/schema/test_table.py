@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -66,6 +68,13 @@ def test_rows_write_through() -> None:
     assert row.best_match_id == 4
     with pytest.raises(AttributeError, match="did you mean"):
         _ = row.lenght
+
+
+def test_rows_travel_between_processes() -> None:
+    row = pickle.loads(pickle.dumps(particles()[1]))
+    assert row.as_dict().keys() == particles()[1].as_dict().keys()
+    assert row.id == particles()[1].id
+    assert len(row.table) == 1
 
 
 def test_picking_and_joining() -> None:

@@ -60,7 +60,10 @@ def test_the_users_data_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         (tmp_path / "data" / folder).mkdir(parents=True)
     monkeypatch.setenv("GEANT4_DATA_DIR", str(tmp_path / "data"))
     assert find_data().origin == "environment"
-    assert find_data(tmp_path / "data").origin == "option"
+    official = find_data(tmp_path / "data")
+    assert official.origin == "option"
+    said = official.provenance()
+    assert (said["geant4_data"], said["geant4_data_path"]) == ("official (option)", str(tmp_path / "data"))
     with pytest.raises(ConfigError, match="complete"):
         find_data(tmp_path)
     monkeypatch.delenv("GEANT4_DATA_DIR")

@@ -10,7 +10,9 @@ rule simulate:
         "benchmarks-run/simulate/simulated_{number}.tsv"
     conda:
         "../../envs/simulate.yaml"
+    threads: CONFIG.base.threads
     params:
         **stage("simulate"),
     shell:
-        "spine simulate --number {wildcards.number} --output {output:q} --config {params.config:q} 2>&1 | tee {log:q}"
+        "spine simulate --number {wildcards.number} --output {output:q} --config {params.config:q}"
+        " --workers {threads} 2>&1 | tee {log:q}"
