@@ -50,9 +50,10 @@ class SegmentationLoss(nn.Module):
     ----------
     num_classes : Number of classes
     loss : Loss per voxel from (N, C) logits and (N,) labels
-    balance_loss : Weight voxels with N / (C * voxels of the class)
+    balance_loss : Weight voxels by the number of voxels of their class, see `class_weights`
     ghost_label : Only tell this label from the others (two classes); -1 for all classes
     alpha, beta : Weights of the classes and of the ghosts, for networks that have both
+    weighting : How classes are balanced: const makes all equally important, sqrt half so on a logarithmic scale
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class SegmentationLoss(nn.Module):
         ghost_label: int = -1,
         alpha: float = 1.0,
         beta: float = 1.0,
+        weighting: Weighting = "const",
     ) -> None:
         super().__init__()
         self.num_classes = num_classes
@@ -70,6 +72,7 @@ class SegmentationLoss(nn.Module):
         self.balance_loss = balance_loss
         self.ghost_label = ghost_label
         self.alpha, self.beta = alpha, beta
+        self.weighting = weighting
 
     def forward(
         self, logits: Tensor, labels: Tensor, ghost: Tensor | None = None, weights: Tensor | None = None
@@ -111,7 +114,7 @@ class SegmentationLoss(nn.Module):
             raise DataError("segmentation labels are no classes", got=found, expected=f"0 to {count - 1}")
         numbers = torch.bincount(labels, minlength=count)
         if self.balance_loss:
-            of_class = (len(labels) / count / numbers.clamp(min=1)).to(logits.dtype)[labels]
+            of_class = class_weights(labels, count, self.weighting).to(logits.dtype)[labels]
             weights = of_class if weights is None else weights * of_class
         losses = self.loss(logits, labels)
         loss = losses.mean() if weights is None else (weights * losses).sum() / _positive(weights.sum())

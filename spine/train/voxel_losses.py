@@ -35,12 +35,15 @@ class SegmentationLossConfig(StepConfig):
     alpha: float = Field(1.0, ge=0, description="Weight of the classes, where there are ghosts too")
     beta: float = Field(1.0, ge=0, description="Weight of the ghosts")
     balance_loss: bool = Field(False, description="Weight classes by their number")
+    weighting_mode: Weighting = Field("const", description="How: const makes rare classes as important as others")
     upweight_points: bool = Field(False, description="Weight voxels near points as much as all others together")
     upweight_radius: float = Field(20.0, gt=0, description="How near that is (voxels)")
 
     def build(self, num_classes: int) -> SegmentationLoss:
         """The loss."""
-        return SegmentationLoss(num_classes, None, self.balance_loss, self.ghost_label, self.alpha, self.beta)
+        return SegmentationLoss(
+            num_classes, None, self.balance_loss, self.ghost_label, self.alpha, self.beta, self.weighting_mode
+        )
 
 
 class PointLossConfig(StepConfig):

@@ -45,6 +45,14 @@ def test_balanced_loss_is_the_mean_over_classes(logits: Tensor, labels: Tensor) 
     assert SegmentationLoss(4, balance_loss=True)(logits, labels).loss.item() == pytest.approx(expected)
 
 
+def test_balance_by_the_root_lies_between(logits: Tensor, labels: Tensor) -> None:
+    share = np.bincount(labels.numpy()) / len(labels)
+    weights = np.sqrt(1 / (4 * share))[labels.numpy()]
+    losses = negative_log_likelihood(logits, labels)
+    loss = SegmentationLoss(4, balance_loss=True, weighting="sqrt")(logits, labels).loss
+    np.testing.assert_allclose(float(loss), (weights * losses).sum() / weights.sum(), rtol=1e-6)
+
+
 def test_weights_are_normalised(logits: Tensor, labels: Tensor) -> None:
     weights = torch.rand(60, dtype=torch.float64)
     losses = negative_log_likelihood(logits, labels)
