@@ -34,6 +34,7 @@ ConfigOption = Annotated[
 ]
 SetOption = Annotated[str, typer.Option("--set", help="Overrides: post.direction.radius=5;base.on_error=skip")]
 OutputOption = Annotated[Path, typer.Option("--output", "-o", help="File or directory to write.")]
+KeysOption = Annotated[str, typer.Option(help="Products to write, separated by commas; all that are usual by default.")]
 SourceArgument = Annotated[Path, typer.Argument(help="File to read.")]
 
 
@@ -167,13 +168,36 @@ def report(
 def export(
     source: SourceArgument,
     output: OutputOption,
-    layout: Annotated[str, typer.Option("--to", help="v2: columns; v1: region references, the older layout.")] = "v2",
-    keys: Annotated[str, typer.Option(help="Products to write, separated by commas; all by default.")] = "",
+    form: Annotated[
+        str, typer.Option("--to", help="v2 or v1: one file in that layout; root: a file; parquet, csv: a directory.")
+    ] = "v2",
+    keys: KeysOption = "",
 ) -> None:
-    """Write one self-contained file from a chain of stage files."""
+    """Write one self-contained file from a chain of stage files, or tables for other tools."""
     from spine.store import export as store
 
-    store.export(source, output, store.checked_layout(layout), [key for key in keys.split(",") if key] or None)
+    chosen = store.checked_form(form)
+    if chosen == "v1" or chosen == "v2":
+        store.export(source, output, chosen, _keys(keys))
+    else:
+        store.export_tables(source, output, chosen, _keys(keys))
+
+
+@app.command()
+def litify(
+    source: SourceArgument,
+    output: OutputOption,
+    keys: KeysOption = "",
+    fixed_only: Annotated[bool, typer.Option("--fixed-only", help="Leave out all lists and strings.")] = False,
+) -> None:
+    """Write a reduced copy of a file: objects without their points."""
+    from spine.store import lite
+
+    lite.litify(source, output, _keys(keys), "fixed_only" if fixed_only else "lite")
+
+
+def _keys(text: str) -> list[str] | None:
+    return [key for key in text.split(",") if key] or None
 
 
 def _version(value: bool) -> None:

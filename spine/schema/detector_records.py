@@ -97,7 +97,11 @@ class FlashHypothesis(Record):
     is_truth = col("From a true interaction", "?")
     flash_ids = ragged("Flashes matched to it")
     pe_per_ch = ragged("Expected photo-electrons by channel", "f4")
-    total_pe = derived(col("Total expected photo-electrons"), of=lambda hypotheses: _row_sums(hypotheses, "pe_per_ch"))
+    total_pe = derived(
+        col("Total expected photo-electrons"),
+        of=lambda hypotheses: _row_sums(hypotheses, "pe_per_ch"),
+        needs=("pe_per_ch",),
+    )
 
 
 def _row_sums(table: Table, name: str) -> object:

@@ -66,8 +66,8 @@ class Built(Record):
     size = derived(col("Number of points", "i8"), of=_size("index"), needs=("index",))
     depositions_sum = derived(col("Sum of depositions", unit="MeV", missing=0.0))
     depositions_q_sum = derived(col("Sum of uncalibrated depositions", missing=0.0))
-    best_match_id = derived(col("Best match", "i8"), of=_best("match_ids", -1))
-    best_match_overlap = derived(col("Overlap with the best match"), of=_best("match_overlaps", -1.0))
+    best_match_id = derived(col("Best match", "i8"), of=_best("match_ids", -1), needs=("match_ids",))
+    best_match_overlap = derived(col("Overlap with the best match"), of=_best("match_overlaps", -1.0), needs=("match_overlaps",))
     module_ids = derived(ragged("Detector modules that contribute"))
 
 
@@ -126,7 +126,7 @@ class ParticleColumns(Record):
     crt_ids = ragged("Matched tagger hits")
     crt_times = ragged("Times of the matched tagger hits", "f4", unit="us")
     crt_scores = ragged("Scores of the matched tagger hits", "f4")
-    num_fragments = derived(col("Number of fragments", "i8"), of=_size("fragment_ids"))
+    num_fragments = derived(col("Number of fragments", "i8"), of=_size("fragment_ids"), needs=("fragment_ids",))
 
 
 class InteractionColumns(Record):

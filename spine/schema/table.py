@@ -74,6 +74,7 @@ class Table:
         self._n = int(n)
         self._columns: dict[str, Array | Ragged] = {}
         self._lazy: Mapping[str, Any] = lazy if lazy is not None else {}
+        self._blank: set[str] = set()
         for name, value in (columns or {}).items():
             self[name] = value
 
@@ -111,12 +112,14 @@ class Table:
             self._columns[name] = self._lazy[name]
             return self._columns[name]
         self._columns[name] = _missing_column(column, self._n)
+        self._blank.add(name)
         return self._columns[name]
 
     def __setitem__(self, name: str, value: Any) -> None:
         column = self.record.column(name)
         if column.of is None:
             self._columns[name] = _coerced(column, value, self._n)
+            self._blank.discard(name)
 
     def has(self, name: str) -> bool:
         """True when the column was given values, false when it would hold its missing value."""
@@ -131,7 +134,7 @@ class Table:
 
     def __contains__(self, name: object) -> bool:
         """True when the column has values of its own."""
-        return name in self._columns or name in self._lazy
+        return (name in self._columns and name not in self._blank) or name in self._lazy
 
     def copy(self) -> Table:
         """A table whose columns can be replaced without touching this one."""

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spine.schema import Ragged, Table, offsets_of
+from spine.schema import Ragged, Record, Table, offsets_of
 from spine.store.reader import EventFile, StoredProduct, joined_elements
 
-__all__ = ["joined", "picked", "rows_of", "stored_events"]
+__all__ = ["joined", "narrowed", "picked", "rows_of", "stored_events"]
 
 Array = NDArray[Any]
 Rows = slice | NDArray[np.int64]
@@ -48,6 +48,16 @@ class _Picked(_Lazy):
         return self._tables[0][name][self._rows]
 
 
+class _Computed(_Lazy):
+    """Columns of a table, those that follow from others included."""
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._tables[0].record.columns
+
+    def __getitem__(self, name: str) -> Any:
+        return self._tables[0][name]
+
+
 class _Joined(_Lazy):
     """Rows of several tables."""
 
@@ -68,6 +78,11 @@ def picked(table: Table, rows: Rows) -> Table:
     """
     n = len(range(len(table))[rows]) if isinstance(rows, slice) else len(rows)
     return Table(table.record, n, lazy=_Picked(table, rows))
+
+
+def narrowed(table: Table, record: type[Record]) -> Table:
+    """The table with the columns of another record, which are some of its own."""
+    return Table(record, len(table), lazy=_Computed([table]))
 
 
 def joined(tables: Sequence[Table]) -> Table:

@@ -1,4 +1,4 @@
-"""One self-contained file from a chain of stage files, in either layout of the format."""
+"""One self-contained file from a chain of stage files, in either layout of the format, and tables for other tools."""
 
 from __future__ import annotations
 
@@ -14,30 +14,34 @@ from spine.errors import ConfigError, DataError, did_you_mean
 from spine.store.reader import EventFile
 from spine.store.region_writer import RegionWriter
 from spine.store.source import open_events
+from spine.store.table_files import TABLE_FORMS, TableForm, write_tables
 from spine.store.writer import EventWriter, FileInfo
 
-__all__ = ["LAYOUTS", "Layout", "checked_layout", "export"]
+__all__ = ["FORMS", "LAYOUTS", "Layout", "checked_form", "export", "export_tables", "file_info"]
 
 Layout = Literal["v1", "v2"]
 
 LAYOUTS: Final[dict[Layout, type[EventWriter]]] = {"v1": RegionWriter, "v2": EventWriter}
 """Writer of each layout: region references (``v1``) or columns (``v2``)."""
 
+FORMS: Final = (*LAYOUTS, *TABLE_FORMS)
+"""What a file can be exported to."""
+
 BLOCK = 64
 
 
-def checked_layout(name: str) -> Layout:
-    """The layout of that name.
+def checked_form(name: str) -> Layout | TableForm:
+    """The form of that name.
 
     Raises
     ------
     ConfigError
         When there is none.
     """
-    for layout in LAYOUTS:
-        if layout == name:
-            return layout
-    raise ConfigError("no such layout", got=name, expected=", ".join(LAYOUTS), mend=did_you_mean(name, LAYOUTS))
+    for form in FORMS:
+        if form == name:
+            return form
+    raise ConfigError("no such form", got=name, expected=", ".join(FORMS), mend=did_you_mean(name, FORMS))
 
 
 def export(
@@ -70,18 +74,60 @@ def export(
     DataError
         When a product is missing, or a file of the chain is.
     """
-    path, output = Path(path), Path(output)
-    writer_type = LAYOUTS[checked_layout(layout)]
-    if path.resolve() == output.resolve():
-        raise ConfigError("a file cannot be exported onto itself", where=path, mend="choose another output")
+    path, output = _places(path, output)
+    if layout not in LAYOUTS:
+        raise ConfigError("no such layout", got=layout, expected=", ".join(LAYOUTS), mend=did_you_mean(layout, LAYOUTS))
+    writer_type = LAYOUTS[layout]
     with open_events(path) as file:
         chosen = _chosen(file, keys)
         declared = {name: file.declared(name) for name in chosen}
-        with writer_type(output, _info(file), chosen, declared) as writer:
+        with writer_type(output, file_info(file, "export"), chosen, declared) as writer:
             for events in file.blocks(block):
                 writer.append(list(events))
             writer.failures = file.failures()
         return len(file)
+
+
+def export_tables(
+    path: Path | str, output: Path | str, form: TableForm, keys: Sequence[str] | None = None, block: int = BLOCK
+) -> int:
+    """Write the products of the events of a file as flat tables.
+
+    Parameters
+    ----------
+    path : Path or str
+        File of events of either layout, the last one of a chain or any other.
+    output : Path or str
+        The ROOT file, or the directory of the Parquet or CSV files.
+    form : {'root', 'parquet', 'csv'}
+        See `spine.store.table_files.write_tables`.
+    keys : sequence of str, optional
+        Products to write, all by default.
+    block : int
+        Events held in memory at a time.
+
+    Returns
+    -------
+    int
+        Number of events.
+
+    Raises
+    ------
+    ConfigError
+        When the output would replace the input.
+    DataError
+        When a product is missing, or a file of the chain is.
+    """
+    path, output = _places(path, output)
+    with open_events(path) as file:
+        write_tables(file, output, form, _chosen(file, keys), block)
+        return len(file)
+
+
+def _places(path: Path | str, output: Path | str) -> tuple[Path, Path]:
+    if Path(path).resolve() == Path(output).resolve():
+        raise ConfigError("a file cannot be exported onto itself", where=path, mend="choose another output")
+    return Path(path), Path(output)
 
 
 def _chosen(file: EventFile, keys: Sequence[str] | None) -> tuple[str, ...]:
@@ -92,9 +138,9 @@ def _chosen(file: EventFile, keys: Sequence[str] | None) -> tuple[str, ...]:
     return names if keys is None else tuple(dict.fromkeys(keys))
 
 
-def _info(file: EventFile) -> FileInfo:
+def file_info(file: EventFile, stage: str) -> FileInfo:
     """Provenance: that of the last stage, without the file that it continued."""
     config = file.attribute("config") or json.dumps(yaml.safe_load(file.attribute("cfg", "{}")), default=str)
     inputs = ((file.path.name, ""),)
-    info = FileInfo(stage="export", config=config, code=file.attribute("code"), inputs=inputs, steps=file.steps)
+    info = FileInfo(stage=stage, config=config, code=file.attribute("code"), inputs=inputs, steps=file.steps)
     return replace(info, seed=int(file.attribute("seed", "-1")), weights=file.attribute("weights"))

@@ -48,31 +48,44 @@ def _ranges(references: Iterable[h5py.RegionReference], dataset: h5py.Dataset) -
 
 
 class _Handle:
-    """The one open handle of a file, closed when nobody holds it any more.
+    """The one open handle of a file, closed when nobody uses it any more.
 
     Of two handles of one file, HDF5 keeps the types of rows with lists by the one that was first; when that one is
     closed before the other, reading crashes the process (issue 2920 of h5py). So all readers of a file share a handle.
     """
 
-    def __init__(self, file: h5py.File) -> None:
-        self.file = file
-        weakref.finalize(self, file.close)
+    open_ones: ClassVar[dict[tuple[int, ...], _Handle]] = {}
+
+    def __init__(self, path: Path, key: tuple[int, ...]) -> None:
+        self.file = open_hdf5(path)
+        self._key, self._users = key, 0
+
+    @classmethod
+    def of(cls, path: Path) -> _Handle:
+        """The handle of a file, a new one when it is not open or was replaced since."""
+        about = path.stat() if path.exists() else None
+        key = (about.st_dev, about.st_ino, about.st_mtime_ns, about.st_size) if about is not None else ()
+        return cls.open_ones.get(key) or cls.open_ones.setdefault(key, cls(path, key))
+
+    def enter(self) -> None:
+        """One more user."""
+        self._users += 1
+
+    def leave(self) -> None:
+        """One user less; the last one closes the file."""
+        self._users -= 1
+        if self._users == 0:
+            del self.open_ones[self._key]
+            self.file.close()
 
 
-_HANDLES: weakref.WeakValueDictionary[tuple[int, ...], _Handle] = weakref.WeakValueDictionary()
+class _Lease:
+    """The right to use a handle, until it is given back or forgotten."""
 
-
-def _handle(path: Path) -> _Handle:
-    """The handle of a file, a new one when it is not open or was replaced since."""
-    try:
-        about = path.stat()
-    except OSError:
-        return _Handle(open_hdf5(path))
-    key = (about.st_dev, about.st_ino, about.st_mtime_ns, about.st_size)
-    held = _HANDLES.get(key)
-    if held is None:
-        held = _HANDLES[key] = _Handle(open_hdf5(path))
-    return held
+    def __init__(self, handle: _Handle) -> None:
+        self.file = handle.file
+        handle.enter()
+        self.release = weakref.finalize(self, handle.leave)
 
 
 class _Rows:
@@ -84,11 +97,11 @@ class _Rows:
         Holds the rows.
     ranges : (n, 2) int64
         Rows of each event.
-    held : _Handle
+    held : _Lease
         Keeps the file open.
     """
 
-    def __init__(self, dataset: h5py.Dataset, ranges: Ranges, held: _Handle) -> None:
+    def __init__(self, dataset: h5py.Dataset, ranges: Ranges, held: _Lease) -> None:
         self._held = held
         lengths = ranges[:, 1] - ranges[:, 0]
         used = ranges[lengths > 0]
@@ -184,7 +197,7 @@ def _array(declared: Product, rows: _Rows) -> Array:
     return values[:, 1:] if batched else values
 
 
-def _lists(declared: Product, group: h5py.Group, places: Ranges, held: _Handle) -> StoredProduct:
+def _lists(declared: Product, group: h5py.Group, places: Ranges, held: _Lease) -> StoredProduct:
     """Lists of numbers: ranges of the index belong to events, its references to lists."""
     if "elements" not in group:
         raise SchemaError(f"{group.name} does not hold lists of one width", where=group.file.filename, got=list(group))
@@ -212,11 +225,11 @@ class RegionFile(EventFile):
     version: ClassVar[int] = 1
 
     def _opened(self) -> h5py.File:
-        self._held = _handle(self.path)
+        self._held = _Lease(_Handle.of(self.path))
         return self._held.file
 
     def _release(self) -> None:
-        self.__dict__.pop("_held", None)
+        self._held.release()
 
     def _stored_names(self) -> Iterable[str]:
         names = self._file["events"].dtype.names
