@@ -87,18 +87,24 @@ def _chosen(config: Config) -> tuple[str, ...]:
     ConfigError
         When there is none, or none of that name.
     """
-    known = network_names(config.model.modules.model_dump())
+    known = network_names(_modules(config))
     for name in config.train.modules:
         if name not in known:
             raise ConfigError(f"no network is called {name!r}", where="train.modules", mend=did_you_mean(name, known))
     if not known:
         raise ConfigError("there is no network to train", where="model.modules")
-    return tuple(config.train.modules) or known
+    return tuple(sorted(set(config.train.modules))) or known
+
+
+def _modules(config: Config) -> dict[str, Any]:
+    """Networks and losses in the order of their names, whatever that of the configuration: weights depend on it."""
+    found: dict[str, Any] = json.loads(json.dumps(config.model.modules.model_dump(mode="json"), sort_keys=True))
+    return found
 
 
 def _networks(config: Config, names: Sequence[str]) -> dict[str, nn.Module]:
     """Networks with the weights that the configuration names, those of the others at random but the same each time."""
-    modules: Mapping[str, Any] = config.model.modules.model_dump()
+    modules = _modules(config)
     networks: dict[str, nn.Module] = {}
     for name in names:
         torch.manual_seed(seed_of(config.base.seed, "network", name))
@@ -109,7 +115,7 @@ def _networks(config: Config, names: Sequence[str]) -> dict[str, nn.Module]:
 
 
 def _tasks(config: Config, networks: Mapping[str, nn.Module]) -> dict[str, Task]:
-    modules: Mapping[str, Any] = config.model.modules.model_dump()
+    modules = _modules(config)
     stages = config.model.modules.chain.stages
     return {
         name: make_task(TaskRequest(name, network, modules.get(f"{name}_loss") or {}, config.train, stages))
@@ -187,7 +193,7 @@ def prepare(config: Config, inputs: TrainInputs, world: int) -> Workplace:
     entries, validation = _validation(config, inputs, samples)
     limits = _limits(config, world)
     schedule = Schedule(entries, events.sizes, config.train.loader.sampler, limits, config.base.seed)
-    balancing = make_balancing(config.model.modules.model_dump().get("loss_balancing"), ())
+    balancing = make_balancing(_modules(config).get("loss_balancing"), ())
     log.info(
         "train: %s, %d events of %d files, %d to validate on", ", ".join(networks), len(entries),
         len(events.paths), 0 if validation is None else len(validation.entries),
