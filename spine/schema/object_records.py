@@ -67,7 +67,9 @@ class Built(Record):
     depositions_sum = derived(col("Sum of depositions", unit="MeV", missing=0.0))
     depositions_q_sum = derived(col("Sum of uncalibrated depositions", missing=0.0))
     best_match_id = derived(col("Best match", "i8"), of=_best("match_ids", -1), needs=("match_ids",))
-    best_match_overlap = derived(col("Overlap with the best match"), of=_best("match_overlaps", -1.0), needs=("match_overlaps",))
+    best_match_overlap = derived(
+        col("Overlap with the best match"), of=_best("match_overlaps", -1.0), needs=("match_overlaps",)
+    )
     module_ids = derived(ragged("Detector modules that contribute"))
 
 
