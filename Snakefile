@@ -33,6 +33,11 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
 
 
+if EVENTS_PER_JOB:
+
+    include: "workflow/rules/inventory.smk"
+
+
 rule all:
     default_target: True
     input:

@@ -84,15 +84,18 @@ def train(
 
 @app.command()
 def infer(
-    source: SourceArgument,
+    sources: Annotated[list[Path], typer.Argument(help="File to read; several with --entries.")],
     output: OutputOption,
     config: ConfigOption = "config/config.yaml",
     overrides: SetOption = "",
+    entries: Annotated[
+        str, typer.Option(help="FIRST:LAST for each file; the output is then a directory unless it ends in .h5.")
+    ] = "",
 ) -> None:
-    """Run the inference chain on a larcv or HDF5 file."""
-    from spine.stages import infer as stage
+    """Run the inference chain on a larcv or HDF5 file, or on ranges of events of files."""
+    from spine.stages.ranges import infer_ranges
 
-    stage.run(source, output, _config(config, overrides))
+    infer_ranges(sources, output, _config(config, overrides), entries)
 
 
 @app.command()
@@ -104,8 +107,10 @@ def build(
 ) -> None:
     """Build fragments, particles and interactions."""
     from spine.stages import build as stage
+    from spine.stages.several import each_file
 
-    stage.run(source, output, _config(config, overrides))
+    options = _config(config, overrides)
+    each_file(source, output, lambda file, made: stage.run(file, made, options))
 
 
 @app.command()
@@ -117,8 +122,10 @@ def post(
 ) -> None:
     """Fill in energies, directions, vertices, containment and matches."""
     from spine.stages import post as stage
+    from spine.stages.several import each_file
 
-    stage.run(source, output, _config(config, overrides))
+    options = _config(config, overrides)
+    each_file(source, output, lambda file, made: stage.run(file, made, options))
 
 
 @app.command()
@@ -130,8 +137,40 @@ def ana(
 ) -> None:
     """Write the analysis tables of a file."""
     from spine.stages import ana as stage
+    from spine.stages.several import each_file
 
-    stage.run(source, output, _config(config, overrides))
+    options = _config(config, overrides)
+    each_file(source, output, lambda file, made: stage.run(file, made, options), suffix="")
+
+
+@app.command()
+def inventory(
+    output: OutputOption,
+    files: Annotated[list[str] | None, typer.Argument(help="Input files, globs, or lists of these.")] = None,
+    config: ConfigOption = "config/config.yaml",
+    overrides: SetOption = "",
+    jobs: Annotated[Path | None, typer.Option(help="Write also the jobs of the workflow, as a table.")] = None,
+    events: Annotated[int, typer.Option(help="Events per job.")] = 100,
+) -> None:
+    """Count the events of files; of those alone that are new or have changed since the last time."""
+    from spine.config.inputs import expand_inputs
+    from spine.stages import inventory as stage
+
+    found = expand_inputs(files or [])
+    rows = stage.run(found, output, _config(config, overrides))
+    if jobs is not None:
+        stage.write_plan(found, rows, events, jobs)
+
+
+@app.command()
+def join(
+    output: OutputOption,
+    sources: Annotated[list[Path], typer.Argument(help="Directories written by ana, ranges of one file in order.")],
+) -> None:
+    """Join the tables of the ranges of one file."""
+    from spine.stages import join as stage
+
+    stage.run(sources, output)
 
 
 @app.command()

@@ -390,6 +390,11 @@ class WorkflowBlock(Block):
     input: str | list[str] = Field(
         default_factory=list, description="Input files, globs, or text files (.txt, .list) with one input per line"
     )
+    events_per_job: int | None = Field(
+        None,
+        ge=1,
+        description="Events per job: larger files are cut into ranges, smaller ones share a job; null: a job per file",
+    )
 
 
 class Config(Block):

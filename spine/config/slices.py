@@ -33,6 +33,7 @@ OTHER_MODULES: Final = ("chain", "loss_balancing")
 """Blocks of modules that are neither networks nor losses."""
 
 BLOCKS: Final = {
+    "inventory": ("io",),
     "simulate": ("sim",),
     "infer": ("io", "model"),
     "train": ("model", "train", "validation"),

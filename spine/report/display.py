@@ -16,7 +16,9 @@ from spine.report.scene import scene_of
 from spine.report.species import PID_COLORS, PIDS, SHAPE_COLORS, SHAPES
 from spine.schema import Event
 from spine.store.atomic import atomic_file
+from spine.store.provenance import lineage_of, source_of
 from spine.store.reader import EventFile
+from spine.store.writer import NO_ENTRY
 
 __all__ = ["write_display"]
 
@@ -60,18 +62,29 @@ def _shown(event: Event, number: int, options: ReportOptions) -> Shown:
 
 
 def _gallery(files: Sequence[Path], options: ReportOptions) -> Iterator[Shown]:
-    """The first events of each file, numbered over all files as in the merged tables."""
-    lengths, totals = [], []
-    for path in files:
-        with EventFile(path) as file:
-            lengths.append(len(file))
-            totals.append(len(file) + len(file.failures()))
-    for i, (path, n) in enumerate(zip(files, shares(lengths, options.events), strict=True)):
+    """The first events of each file, numbered over all inputs as in the merged tables."""
+    lengths, starts = _places(files)
+    for path, start, n in zip(files, starts, shares(lengths, options.events), strict=True):
         if n == 0:
             continue
         with EventFile(path) as file:
             for event in file.block(0, n):
-                yield _shown(event, sum(totals[:i]) + int(event.get("index", event.entry)), options)
+                yield _shown(event, start + int(event.get("index", event.entry)), options)
+
+
+def _places(files: Sequence[Path]) -> tuple[list[int], list[int]]:
+    """Events of each file, and the number of the first event of its input; files of one input follow each other."""
+    lengths: list[int] = []
+    starts: list[int] = []
+    total, last = 0, ""
+    for path in files:
+        with EventFile(path) as file:
+            source = source_of(lineage_of(file)) or str(path)
+            starts.append(starts[-1] if source == last else total)
+            lengths.append(len(file))
+            total += len(file) + sum(failure.entry != NO_ENTRY for failure in file.failures())
+            last = source
+    return lengths, starts
 
 
 def _island(value: Json) -> str:

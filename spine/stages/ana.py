@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +14,15 @@ from numpy.typing import NDArray
 from spine.ana.tables import BASE_COLUMNS, EVENT_ROW, concatenated, with_base_columns, write_csv
 from spine.config.check import step_options, steps_of, table_names
 from spine.config.model import Config
+from spine.config.slices import stage_code, stage_slice
 from spine.schema import Block
+from spine.stages.chain import with_input_entries
 from spine.stages.loop import failure_of
 from spine.stages.outcome import Progress, StageReport
 from spine.stages.steps import detector_of
 from spine.steps import Columns, Step, StepConfig
 from spine.store.atomic import atomic_directory
+from spine.store.provenance import Record, lineage_of, source_of, versions, write_lineage
 from spine.store.source import open_events
 from spine.store.writer import Failure
 
@@ -117,9 +121,9 @@ class TableRows:
             write_csv(folder / f"{name}.csv", columns)
 
 
-def failure_columns(failures: list[Failure], source: Path) -> dict[str, Array]:
+def failure_columns(failures: list[Failure], source: str) -> dict[str, Array]:
     """Columns of the table of events that were left out."""
-    columns: dict[str, Array] = {"file": np.array([source.stem] * len(failures), dtype=object)}
+    columns: dict[str, Array] = {"file": np.array([source] * len(failures), dtype=object)}
     for name in ("entry", *NUMBERS):
         columns[name] = np.array([getattr(f, name) for f in failures], dtype=np.int64)
     for name in ("step", "error"):
@@ -144,6 +148,17 @@ def _event_by_event(block: Block, rows: TableRows, progress: Progress) -> None:
             rows.add(Block([event]))
         except Exception as error:
             progress.skip(failure_of(event, "ana", error))
+
+
+def _record(source: Path, config: Config) -> Record:
+    """What the stage says about itself."""
+    return {
+        "stage": "ana",
+        "code": stage_code(config, "ana"),
+        "config": json.loads(stage_slice(config, "ana")),
+        "inputs": [[source.name, ""]],
+        "versions": json.loads(versions()),
+    }
 
 
 def run(source: Path, output: Path, config: Config) -> StageReport:
@@ -181,8 +196,12 @@ def run(source: Path, output: Path, config: Config) -> StageReport:
                     raise
                 _event_by_event(block, rows, progress)
             progress.advance(len(block))
-        failures = [*file.failures(), *progress.failures]
+        failures = [*file.failures(), *with_input_entries(progress.failures, file)]
+        lineage = lineage_of(file)
+    name = (source_of(lineage) or source.name).rsplit(".", 1)[0]
+    made = _record(source, config)
     with atomic_directory(output) as folder:
         rows.write(folder, (EVENTS, *table_names(config.ana)))
-        write_csv(folder / f"{FAILURES}.csv", failure_columns(failures, source))
+        write_csv(folder / f"{FAILURES}.csv", failure_columns(failures, name))
+        write_lineage(folder, [*lineage, made])
     return progress.finish(output)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from spine.config.model import BaseBlock
 from spine.stages.loop import Action, survivors
 from spine.stages.outcome import Progress, StageReport
+from spine.store.provenance import lineage_of
 from spine.store.reader import EventFile
 from spine.store.source import open_events
-from spine.store.writer import EventWriter, FileInfo
+from spine.store.writer import EventWriter, Failure, FileInfo
 
-__all__ = ["ChainLink", "event_stage", "link_info"]
+__all__ = ["ChainLink", "event_stage", "link_info", "with_input_entries"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,14 @@ def link_info(link: ChainLink, file: EventFile, output: Path) -> FileInfo:
         parent_id=file.identity,
         steps=(*file.steps, *link.steps),
         weights=link.weights,
+        history=json.dumps(lineage_of(file)),
     )
+
+
+def with_input_entries(failures: Sequence[Failure], file: EventFile) -> list[Failure]:
+    """Failures of a stage with the entries that the events have in the input of the chain."""
+    entries = file.input_entries() if failures else ()
+    return [replace(failure, entry=int(entries[failure.entry])) for failure in failures]
 
 
 def event_stage(source: Path, output: Path, base: BaseBlock, link: ChainLink, actions: Sequence[Action]) -> StageReport:
@@ -83,5 +92,5 @@ def event_stage(source: Path, output: Path, base: BaseBlock, link: ChainLink, ac
                 kept = survivors(block, actions, base.on_error, progress)
                 writer.append(kept)
                 progress.advance(len(kept))
-            writer.failures = [*file.failures(), *progress.failures]
+            writer.failures = [*file.failures(), *with_input_entries(progress.failures, file)]
     return progress.finish(output)

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,9 @@ from spine.stages.batches import run_chain
 from spine.stages.checks import check_input
 from spine.stages.loop import Action, failure_of, survivors
 from spine.stages.outcome import Progress, StageReport
+from spine.store.provenance import lineage_of
 from spine.store.source import BadEvent, EventSource, HDF5Source, all_events, open_source
-from spine.store.writer import EventWriter, FileInfo
+from spine.store.writer import NO_ENTRY, EventWriter, Failure, FileInfo
 
 __all__ = ["chain_actions", "chain_of", "networks_of", "run"]
 
@@ -30,19 +32,39 @@ log = logging.getLogger("spine")
 CHECK = Action("check", check_input)
 
 
-def _info(source: EventSource, output: Path, config: Config, plan: Plan) -> FileInfo:
-    parent = isinstance(source, HDF5Source)
+Entries = tuple[int, int | None]
+"""Range of entries, the second not included; to the end where it is None."""
+
+ALL: Entries = (0, None)
+
+
+def _arguments(entries: Entries) -> str:
+    return "" if entries == ALL else f"--entries {entries[0]}:{'' if entries[1] is None else entries[1]}"
+
+
+def _info(source: Path, output: Path, config: Config, entries: Entries) -> FileInfo:
+    """Provenance of what is made of a file."""
+    text = stage_slice(config, "infer")
     return FileInfo(
         stage="infer",
-        config=stage_slice(config, "infer"),
+        config=text,
         code=stage_code(config, "infer"),
-        inputs=((source.path.name, file_fingerprint(source.path)),),
-        parent=os.path.relpath(source.path.resolve(), output.parent.resolve()) if parent else "",
-        parent_id=source.file.identity if isinstance(source, HDF5Source) else "",
-        steps=tuple(stage.name for stage in plan.stages),
+        inputs=((source.name, file_fingerprint(source) if source.is_file() else ""),),
+        steps=tuple(stage.name for stage in config.model.modules.chain.stages),
         seed=config.base.seed,
-        weights=json.dumps(json.loads(stage_slice(config, "infer"))["model"]["weight_digests"]),
+        weights=json.dumps(json.loads(text)["model"]["weight_digests"]),
+        origin=os.path.relpath(source.resolve(), output.parent.resolve()),
+        arguments=_arguments(entries),
     )
+
+
+def _continued(info: FileInfo, source: EventSource) -> FileInfo:
+    """The same, of a file that continues an HDF5 file of events."""
+    if not isinstance(source, HDF5Source):
+        return info
+    made_here = bool(source.file.attribute("history"))
+    history = json.dumps(lineage_of(source.file)) if made_here else "[]"
+    return replace(info, parent=info.origin, parent_id=source.file.identity, history=history)
 
 
 def _readable(events: Sequence[Event | BadEvent], on_error: str, progress: Progress) -> list[Event]:
@@ -122,7 +144,16 @@ def chain_actions(plan: Plan) -> list[Action]:
     return [CHECK, Action("chain", plan.run)]
 
 
-def run(source: Path, output: Path, config: Config) -> StageReport:
+def _unreadable(source: Path, output: Path, config: Config, error: DataError) -> StageReport:
+    """An output without events that says why the input could not be read."""
+    progress = Progress("infer", 0)
+    progress.skip(Failure(NO_ENTRY, -1, -1, -1, "open", " ".join(str(error).split())))
+    with EventWriter(output, _info(source, output, config, ALL), ()) as writer:
+        writer.failures = progress.failures
+    return progress.finish(output)
+
+
+def run(source: Path, output: Path, config: Config, entries: Entries = ALL) -> StageReport:
     """Run the chain on every event of a file.
 
     Parameters
@@ -133,11 +164,14 @@ def run(source: Path, output: Path, config: Config) -> StageReport:
         HDF5 file to write. It holds what the chain makes, and what was parsed when the input is not HDF5.
     config : Config
         Uses the blocks io, model and base.
+    entries : (first, last)
+        Range of entries, ``last`` not included; to the end where it is None.
 
     Returns
     -------
     StageReport
-        Events written and skipped.
+        Events written and skipped. An input that cannot be opened is a failure without an entry when events are
+        skipped.
 
     Raises
     ------
@@ -147,11 +181,18 @@ def run(source: Path, output: Path, config: Config) -> StageReport:
         When the input or an event is broken and ``on_error`` is ``stop``.
     """
     dataset = config.io.dataset
-    with open_source(source, dataset.provider, dataset.parsers, dataset.has_truth) as events:
+    try:
+        opened = open_source(source, dataset.provider, dataset.parsers, dataset.has_truth)
+    except DataError as error:
+        if config.base.on_error == "stop":
+            raise
+        return _unreadable(source, output, config, error)
+    with opened as events:
         plan = chain_of(config, [events])
-        progress = Progress("infer", len(events))
-        with EventWriter(output, _info(events, output, config, plan)) as writer:
-            for block in all_events(events, config.base.block_size):
+        progress = Progress("infer", len(range(len(events))[slice(*entries)]))
+        info = _continued(_info(source, output, config, entries), events)
+        with EventWriter(output, info) as writer:
+            for block in all_events(events, config.base.block_size, *entries):
                 good = _readable(block, config.base.on_error, progress)
                 sound = survivors(good, [CHECK], config.base.on_error, progress)
                 kept = run_chain(plan, sound, config.io.loader or LoaderBlock(), config.base.on_error, progress)

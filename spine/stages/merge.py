@@ -10,6 +10,7 @@ from spine.config.model import Config
 from spine.errors import DataError
 from spine.stages.outcome import Progress, StageReport
 from spine.store.atomic import atomic_directory
+from spine.store.writer import NO_ENTRY
 
 __all__ = ["run"]
 
@@ -23,7 +24,14 @@ def _rows(path: Path) -> Iterator[list[str]]:
 
 def _count(folder: Path) -> int:
     """Events of an input, those that failed included."""
-    return sum(sum(1 for _ in _rows(folder / f"{name}.csv")) - 1 for name in ("events", "failures"))
+    return sum(1 for _ in _rows(folder / "events.csv")) - 1 + _failed(folder / "failures.csv")
+
+
+def _failed(path: Path) -> int:
+    """Events that failed; a row about a file as a whole is none."""
+    rows = _rows(path)
+    entry = next(rows).index("entry")
+    return sum(int(row[entry]) != NO_ENTRY for row in rows)
 
 
 def _header(paths: Sequence[Path]) -> list[str]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import platform
 import resource
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from spine.store.provenance import write_times
 from spine.store.writer import Failure
 
 __all__ = ["Progress", "StageReport"]
@@ -91,5 +94,20 @@ class Progress:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
         seconds = time.perf_counter() - self._start
         report = StageReport(self.stage, output, self.done, tuple(self.failures), seconds, peak)
+        write_times(output, self._made(report))
         log.info("%s", report)
         return report
+
+    def _made(self, report: StageReport) -> dict[str, object]:
+        """When, where and at which cost."""
+        now = datetime.now(UTC)
+        return {
+            "stage": self.stage,
+            "started": (now - timedelta(seconds=report.seconds)).isoformat(timespec="seconds"),
+            "finished": now.isoformat(timespec="seconds"),
+            "seconds": round(report.seconds, 3),
+            "peak_mb": round(report.peak_mb),
+            "events": report.events,
+            "skipped": len(report.failures),
+            "host": platform.node(),
+        }

@@ -88,6 +88,7 @@ def run(number: int, output: Path, config: Config, workers: int | None = None) -
         stage_code(config, "simulate"),
         steps=("simulate",),
         seed=sim.seed,
+        arguments=f"--number {number}",
         extra=find_data(sim.transport.geant4_data).provenance(),
     )
     sample = _Sample(sim, detector, number * count)

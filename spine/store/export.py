@@ -11,6 +11,7 @@ from typing import Final, Literal
 import yaml
 
 from spine.errors import ConfigError, DataError, did_you_mean
+from spine.store.provenance import lineage_of
 from spine.store.reader import EventFile
 from spine.store.region_writer import RegionWriter
 from spine.store.source import open_events
@@ -142,5 +143,7 @@ def file_info(file: EventFile, stage: str) -> FileInfo:
     """Provenance: that of the last stage, without the file that it continued."""
     config = file.attribute("config") or json.dumps(yaml.safe_load(file.attribute("cfg", "{}")), default=str)
     inputs = ((file.path.name, ""),)
-    info = FileInfo(stage=stage, config=config, code=file.attribute("code"), inputs=inputs, steps=file.steps)
+    history = json.dumps(lineage_of(file))
+    code = file.attribute("code")
+    info = FileInfo(stage, config, code, inputs, steps=file.steps, history=history)
     return replace(info, seed=int(file.attribute("seed", "-1")), weights=file.attribute("weights"))

@@ -276,6 +276,14 @@ class EventFile:
         entries: NDArray[np.int64] = self._file["parent_entry"][:]
         return entries
 
+    def input_entries(self) -> NDArray[np.int64]:
+        """(n,) entry in the input of the chain from which each event was made."""
+        if "parent_entry" not in self._file:
+            return np.arange(len(self), dtype=np.int64)
+        if self.attribute("stage") == "infer" or not self.attribute("parent"):
+            return self.parent_entries
+        return self.parent().input_entries()[self.parent_entries]
+
     def parent(self) -> EventFile:
         """The file that holds the products which this one passes on.
 

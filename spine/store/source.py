@@ -219,7 +219,10 @@ def open_source(
     return LarcvSource(Path(path), parsers, has_truth)
 
 
-def all_events(source: EventSource, size: int) -> Iterator[Sequence[Event | BadEvent]]:
-    """All events of a source, ``size`` at a time."""
-    for start in range(0, len(source), size):
-        yield source.events(start, min(start + size, len(source)))
+def all_events(
+    source: EventSource, size: int, first: int = 0, last: int | None = None
+) -> Iterator[Sequence[Event | BadEvent]]:
+    """All events of a source, or those of a range of entries, ``size`` at a time."""
+    end = len(source) if last is None else min(last, len(source))
+    for start in range(first, end, size):
+        yield source.events(start, min(start + size, end))

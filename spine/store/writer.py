@@ -19,8 +19,12 @@ from spine.errors import DataError
 from spine.schema import Event, Product, product
 from spine.store.atomic import atomic_file
 from spine.store.layout import FORMAT, FORMAT_VERSION, append_product, create_product
+from spine.store.provenance import versions
 
-__all__ = ["EventWriter", "Failure", "FileInfo"]
+__all__ = ["NO_ENTRY", "EventWriter", "Failure", "FileInfo"]
+
+NO_ENTRY = -1
+"""Entry of a failure that concerns a whole file."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,12 @@ class FileInfo:
         Seed, -1 when the stage draws no random numbers.
     weights : str
         sha256 of the network weights, empty when none.
+    origin : str
+        File from outside the chain that was read, relative to the output; empty when none.
+    arguments : str
+        Arguments of the command besides input, output and configuration.
+    history : str
+        JSON list of the records of the stages before.
     """
 
     stage: str = ""
@@ -82,6 +92,9 @@ class FileInfo:
     steps: tuple[str, ...] = ()
     seed: int = -1
     weights: str = ""
+    origin: str = ""
+    arguments: str = ""
+    history: str = "[]"
     extra: dict[str, str] = field(default_factory=dict)
 
     def attributes(self) -> dict[str, Any]:
@@ -100,6 +113,10 @@ class FileInfo:
             "parent_id": self.parent_id,
             "seed": self.seed,
             "weights": self.weights,
+            "origin": self.origin,
+            "arguments": self.arguments,
+            "history": self.history,
+            "versions": versions(networks=self.weights not in ("", "{}")),
             **self.extra,
         }
 

@@ -5,7 +5,9 @@ rule ana:
     input:
         rules.post.output,
     output:
-        expand("results/ana/{{stem}}/{table}.csv", table=TABLES),
+        directory("results/ana/{stem}")
+        if EVENTS_PER_JOB
+        else expand("results/ana/{{stem}}/{table}.csv", table=TABLES),
     log:
         "logs/ana/{stem}.log",
     benchmark:

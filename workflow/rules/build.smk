@@ -5,7 +5,7 @@ rule build:
     input:
         rules.infer.output,
     output:
-        ensure("results/build/{stem}.h5", non_empty=True),
+        events_file("build"),
     log:
         "logs/build/{stem}.log",
     benchmark:

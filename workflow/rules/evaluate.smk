@@ -36,7 +36,7 @@ rule test_sample:
 
 use rule infer as test_infer with:
     input:
-        "results/evaluation/simulate/{number}.h5",
+        files="results/evaluation/simulate/{number}.h5",
         weights=lambda wildcards: {
             "trained": "results/train/weights/chain.ckpt",
             "untrained": "results/train/weights/untrained.ckpt",
@@ -50,6 +50,7 @@ use rule infer as test_infer with:
     params:
         config=lambda wildcards, input: chain_slice(CONFIG, input.weights),
         code=stage_code(CONFIG, "infer"),
+        entries="",
 
 
 use rule build as test_build with:

@@ -1,11 +1,23 @@
 """Inference chain. Input: a detector file (larcv ROOT or HDF5). Output: its products, HDF5."""
 
 
+def files_of(wildcards):
+    """Inputs of one unit of work."""
+    if EVENTS_PER_JOB:
+        return [span.file for span in jobs()[0][wildcards.stem]]
+    return INPUTS[wildcards.stem]
+
+
+def entries_of(wildcards):
+    """Ranges of entries of the inputs of a job, as an option of the command."""
+    return "--entries " + ",".join(span.entries for span in jobs()[0][wildcards.stem])
+
+
 rule infer:
     input:
-        lambda wildcards: INPUTS[wildcards.stem],
+        files=files_of,
     output:
-        ensure("results/infer/{stem}.h5", non_empty=True),
+        events_file("infer"),
     log:
         "logs/infer/{stem}.log",
     benchmark:
@@ -14,5 +26,6 @@ rule infer:
         "../../envs/infer.yaml"
     params:
         **stage("infer"),
+        entries=entries_of if EVENTS_PER_JOB else "",
     shell:
-        "spine infer {input[0]:q} --output {output:q} --config {params.config:q} 2>&1 | tee {log:q}"
+        "spine infer {input.files:q} --output {output:q} --config {params.config:q} {params.entries} 2>&1 | tee {log:q}"

@@ -5,7 +5,7 @@ rule post:
     input:
         rules.build.output,
     output:
-        ensure("results/post/{stem}.h5", non_empty=True),
+        events_file("post"),
     log:
         "logs/post/{stem}.log",
     benchmark:
