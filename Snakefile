@@ -22,6 +22,7 @@ if Path("config.yaml").exists():
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/units.smk"
 include: "workflow/rules/simulate.smk"
 include: "workflow/rules/infer.smk"
 include: "workflow/rules/build.smk"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from spine.campaign.cli import register
 from spine.config_cli import app as config_app
 from spine.model.weights_cli import app as weights_app
 from spine.sim_cli import app as sim_app
@@ -25,6 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+register(app)
 app.add_typer(config_app, name="config")
 app.add_typer(sim_app, name="sim")
 app.add_typer(weights_app, name="weights")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from spine.errors import DataError
 from spine.stages.outcome import Progress, StageReport
 from spine.store.atomic import atomic_directory
-from spine.store.provenance import BESIDE, read_lineage, write_lineage
+from spine.store.provenance import read_lineage, write_lineage
 
 __all__ = ["run"]
 
@@ -63,6 +64,7 @@ def run(sources: Sequence[Path], output: Path) -> StageReport:
         for table in tables:
             rows = _join([source / table for source in sources], folder / table)
             progress.advance(rows if table == "events.csv" else 0)
-        if (sources[0] / BESIDE).exists():
-            write_lineage(folder, read_lineage(sources[0])["stages"], ranges=len(sources))
+        stages = read_lineage(sources[0])["stages"]
+        places = [os.path.relpath(source.resolve(), output.parent.resolve()) for source in sources]
+        write_lineage(folder, stages, places=places)
     return progress.finish(output)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import csv
+import json
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from spine.config.model import Config
+from spine.config.slices import stage_code, stage_slice
 from spine.errors import DataError
 from spine.stages.outcome import Progress, StageReport
 from spine.store.atomic import atomic_directory
+from spine.store.provenance import BESIDE, Record, first_input, read_lineage, versions, write_lineage
 from spine.store.writer import NO_ENTRY
 
 __all__ = ["run"]
@@ -72,6 +77,20 @@ def _write_parquet(path: Path) -> None:
     parquet.write_table(arrow_csv.read_csv(path), path.with_suffix(".parquet"), compression="zstd")
 
 
+def _lineage(sources: Sequence[Path], output: Path, config: Config) -> dict[str, Any]:
+    """Records of the first input, what each input was, and how the tables were merged."""
+    known = [read_lineage(source)["stages"] for source in sources if (source / BESIDE).exists()]
+    record: Record = {
+        "stage": "merge",
+        "code": stage_code(config, "merge"),
+        "config": json.loads(stage_slice(config, "merge")),
+        "inputs": [first_input(stages) for stages in known],
+        "versions": json.loads(versions()),
+    }
+    places = [os.path.relpath(source.resolve(), output.parent.resolve()) for source in sources]
+    return {"lineage": [*(known[0] if known else []), record], "places": places}
+
+
 def run(sources: Sequence[Path], output: Path, config: Config) -> StageReport:
     """Join the tables of all inputs.
 
@@ -109,5 +128,6 @@ def run(sources: Sequence[Path], output: Path, config: Config) -> StageReport:
             _write([source / f"{table}.csv" for source in sources], starts, folder / f"{table}.csv")
             if config.merge.parquet:
                 _write_parquet(folder / f"{table}.csv")
+        write_lineage(folder, **_lineage(sources, output, config))
     progress.advance(sum(counts))
     return progress.finish(output)

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 
 from spine.errors import StageError
+from spine.store.sink import NO_SPACE, no_space
 
-__all__ = ["atomic_directory", "atomic_file"]
+__all__ = ["PART", "atomic_directory", "atomic_file"]
+
+PART = ".part"
+"""End of temporary names."""
 
 
 def _prepare(path: Path) -> Path:
@@ -35,6 +41,20 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
+def _prefix(path: Path) -> str:
+    """Begin of temporary names: of which output they are, and which process on which machine writes them."""
+    return f".{path.name}.{platform.node()}-{os.getpid()}."
+
+
+def _forget(path: Path) -> None:
+    """Remove what processes of this machine that are gone left of an output."""
+    mine = f".{path.name}.{platform.node()}-"
+    for left in path.parent.glob(f"{escape(mine)}*{PART}"):
+        number = left.name.removeprefix(mine).split(".")[0]
+        if number.isdigit() and not Path("/proc", number).exists() and Path("/proc/self").exists():
+            shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+
+
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
     """A temporary name beside the output, renamed to it when the block ends without an error.
@@ -56,7 +76,8 @@ def atomic_file(path: Path) -> Iterator[Path]:
     """
     folder = _prepare(path)
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=folder)
+        _forget(path)
+        handle, name = tempfile.mkstemp(prefix=_prefix(path), suffix=PART, dir=folder)
     except OSError as error:
         raise StageError("the output cannot be written", where=path, got=error.strerror) from error
     os.close(handle)
@@ -67,6 +88,10 @@ def atomic_file(path: Path) -> Iterator[Path]:
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
         _sync(folder)
+    except OSError as error:
+        if error.errno in NO_SPACE:
+            raise no_space(path, error) from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -88,7 +113,8 @@ def atomic_directory(path: Path) -> Iterator[Path]:
         The output directory; an older one is replaced.
     """
     folder = _prepare(path)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=folder))
+    _forget(path)
+    temporary = Path(tempfile.mkdtemp(prefix=_prefix(path), suffix=PART, dir=folder))
     try:
         yield temporary
         for file in temporary.iterdir():
@@ -98,5 +124,9 @@ def atomic_directory(path: Path) -> Iterator[Path]:
             shutil.rmtree(path)
         temporary.replace(path)
         _sync(folder)
+    except OSError as error:
+        if error.errno in NO_SPACE:
+            raise no_space(path, error) from error
+        raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

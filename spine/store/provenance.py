@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BESIDE",
     "Record",
+    "first_input",
     "lineage_of",
     "read_lineage",
     "source_of",
@@ -78,12 +79,19 @@ def lineage_of(file: EventFile) -> list[Record]:
     return [*_loaded(file.attribute("history"), []), _record(file)]
 
 
-def source_of(lineage: Iterable[Mapping[str, Any]]) -> str:
-    """Name of the file with which a chain begins; empty when it says nothing."""
+def first_input(lineage: Iterable[Mapping[str, Any]]) -> tuple[str, str]:
+    """Name and sha256 of the file that the last inference read; empty when no stage says so."""
+    found = ("", "")
     for record in lineage:
-        if record["stage"] in ("infer", "simulate") and record["inputs"]:
-            return str(record["inputs"][0][0])
-    return ""
+        if record["stage"] == "infer" and record["inputs"]:
+            name, digest = record["inputs"][0]
+            found = (str(name), str(digest))
+    return found
+
+
+def source_of(lineage: Iterable[Mapping[str, Any]]) -> str:
+    """Name of the file that the last inference read; empty when no stage says so."""
+    return first_input(lineage)[0]
 
 
 def write_lineage(folder: Path, lineage: Iterable[Record], **more: Any) -> None:

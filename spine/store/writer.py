@@ -20,6 +20,7 @@ from spine.schema import Event, Product, product
 from spine.store.atomic import atomic_file
 from spine.store.layout import FORMAT, FORMAT_VERSION, append_product, create_product
 from spine.store.provenance import versions
+from spine.store.sink import Sink
 
 __all__ = ["NO_ENTRY", "EventWriter", "Failure", "FileInfo"]
 
@@ -162,7 +163,10 @@ class EventWriter:
 
     def __enter__(self) -> Self:
         temporary = self._stack.enter_context(atomic_file(self.path))
-        self._file = self._stack.enter_context(h5py.File(temporary, "w", libver=("v108", "v110")))
+        self._sink = Sink(temporary)
+        self._stack.callback(self._sink.check, self.path)
+        self._stack.callback(self._sink.close)
+        self._file = self._stack.enter_context(h5py.File(self._sink, "w", libver=("v108", "v110")))
         self._products = self._place()
         info = self._file.create_group("info")
         info.attrs["complete"] = False
@@ -219,6 +223,7 @@ class EventWriter:
                     f"the event lacks the product {missing[0]!r} which other events have", where=event.label
                 )
         self._store(events)
+        self._sink.check(self.path)
         self._entries += [event.entry for event in events]
 
     def __exit__(

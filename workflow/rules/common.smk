@@ -3,7 +3,6 @@
 import os
 import shlex
 import sys
-from functools import cache
 
 from snakemake.settings.types import DeploymentMethod
 
@@ -13,7 +12,7 @@ from spine.config import resolve_config
 from spine.config.check import table_names
 from spine.config.fingerprint import code_fingerprint
 from spine.config.inputs import expand_inputs, named_inputs
-from spine.config.jobs import JOB_PATTERN, read_jobs
+from spine.config.jobs import JOB_PATTERN
 from spine.config.slices import stage_code, stage_slice
 from spine.errors import SpineError
 
@@ -45,31 +44,6 @@ if not INPUTS:
     )
 
 EVENTS_PER_JOB = CONFIG.workflow.events_per_job
-
-
-def events_file(stage):
-    """Output of a stage for one unit of work: a file, or the directory of a job when jobs have so many events."""
-    if EVENTS_PER_JOB:
-        return directory(f"results/{stage}/{{stem}}")
-    return ensure(f"results/{stage}/{{stem}}.h5", non_empty=True)
-
-
-@cache
-def jobs_of(path, changed):
-    """Ranges of inputs by job and by input, from the table of jobs."""
-    by_job, by_input = {}, {}
-    for span in read_jobs(Path(path)):
-        by_job.setdefault(span.job, []).append(span)
-        by_input.setdefault(span.stem, []).append(span)
-    return by_job, by_input
-
-
-def jobs():
-    """Ranges by job and by input; the inventory of all inputs is made first."""
-    table = checkpoints.inventory.get().output.jobs
-    return jobs_of(table, Path(table).stat().st_mtime_ns)
-
-
 CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
 PYTHON = "python" if CONDA else sys.executable
 ON_PATH = [

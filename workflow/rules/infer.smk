@@ -1,18 +1,6 @@
 """Inference chain. Input: a detector file (larcv ROOT or HDF5). Output: its products, HDF5."""
 
 
-def files_of(wildcards):
-    """Inputs of one unit of work."""
-    if EVENTS_PER_JOB:
-        return [span.file for span in jobs()[0][wildcards.stem]]
-    return INPUTS[wildcards.stem]
-
-
-def entries_of(wildcards):
-    """Ranges of entries of the inputs of a job, as an option of the command."""
-    return "--entries " + ",".join(span.entries for span in jobs()[0][wildcards.stem])
-
-
 rule infer:
     input:
         files=files_of,

@@ -1,0 +1,3 @@
+"""Campaigns: where results come from, how to make them again, what a run will do and why."""
+
+from __future__ import annotations
