@@ -254,7 +254,11 @@ def _common(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tracebacks and debug messages.")] = False,
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Version.")] = False,
 ) -> None:
-    level = logging.DEBUG if verbose else logging.INFO
+    _speak(logging.DEBUG if verbose else logging.INFO)
+
+
+def _speak(level: int) -> None:
+    """Send messages to the screen."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("spine").setLevel(level)
 
@@ -268,8 +272,14 @@ def _fail(error: Exception) -> NoReturn:
 def main() -> None:
     """Entry point: errors of the package are one message, everything else keeps its traceback."""
     from spine.errors import SpineError
+    from spine.job import is_job
+    from spine.job import main as run_job
 
     try:
+        if is_job(sys.argv[1:]):
+            _speak(logging.INFO)
+            run_job(sys.argv[1:])
+            return
         app()
     except SpineError as error:
         if logging.getLogger("spine").level == logging.DEBUG:

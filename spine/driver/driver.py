@@ -154,7 +154,9 @@ class Driver:
         self.post: list[Action] | None = None
         if self.cfg.post.steps:
             self.watch.initialize("post")
-            self.post = [self.watch.around(a, f"post_{a.name}") for a in post_actions(self.cfg)]
+            names = {entry.name for entry in self.cfg.post.steps}
+            actions = post_actions(self.cfg)
+            self.post = [self.watch.around(a, f"post_{a.name}") if a.name in names else a for a in actions]
 
     def initialize_ana(self) -> None:
         """Prepare the analysis; its rows are gathered under `tables`."""

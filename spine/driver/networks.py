@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from spine.config.model import Config
 from spine.errors import ConfigError
@@ -71,7 +72,7 @@ class Chain:
         self.checkpoints = checkpoints_of(config)
         first = self.checkpoints[0] if self.checkpoints else None
         model = config.model.model_copy(update={"weight_path": first, "weight_list": None})
-        self.networks = networks_of(config.model_copy(update={"model": model}), trained=False)
+        self.networks = _networks(config.model_copy(update={"model": model}))
         self.start_iteration, self.gpu = 0, gpu
         if self.networks:
             from spine.model.devices import place_networks
@@ -107,6 +108,16 @@ class Chain:
         assert loader is not None
         sound = survivors(events, [CHECK], base.on_error, progress)
         return run_chain(self.plan, sound, loader, base.on_error, progress)
+
+
+def _networks(config: Config) -> Mapping[str, Any]:
+    """Networks of a configuration; those without weights get random ones."""
+    try:
+        return networks_of(config, trained=False)
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise ConfigError("torch is not installed", where="model", mend="install spine-flow[model]") from error
 
 
 def _start(path: str | None) -> int:

@@ -18,8 +18,7 @@ __all__ = ["train"]
 def train(config: Config, inputs: Inputs) -> None:
     """Train the networks of a configuration on the chosen events.
 
-    Snapshots, ``weights.ckpt`` and, unless ``base.log_dir`` names another directory, the log go into the directory of
-    ``train.weight_prefix``.
+    Snapshots and ``weights.ckpt`` go into the directory of ``train.weight_prefix``, logs into ``base.log_dir``.
 
     Parameters
     ----------
@@ -39,9 +38,14 @@ def train(config: Config, inputs: Inputs) -> None:
 
     prefix = Path(config.train.weight_prefix)
     folder = prefix.parent
-    block = config.train.model_copy(update={"weight_prefix": prefix.name, "tensorboard": bool(config.base.tensorboard)})
+    update: dict[str, object] = {"weight_prefix": prefix.name}
+    if config.train.device == "auto" and "world_size" in config.base.model_fields_set:
+        update["device"] = "cuda" if config.base.world_size else "cpu"
+    block = config.train.model_copy(update=update)
+    base = config.base.model_copy(update={"tensorboard": bool(config.base.tensorboard)})
+    whole = config.model_copy(update={"train": block, "base": base})
     files = _files(inputs, folder)
-    stage.run(stage.TrainInputs(files), folder, config.model_copy(update={"train": block}))
+    stage.run(stage.TrainInputs(files), folder, whole, Path(config.base.log_dir))
 
 
 def _files(inputs: Inputs, folder: Path) -> tuple[Path, ...]:

@@ -20,6 +20,8 @@ __all__ = ["DriverOutputs", "output_paths", "shortened", "table_prefix"]
 NAME_MAX = 255
 """Most characters of a file name."""
 GAP = "---"
+SOURCES = {"source_file_index": "file_index", "source_file_entry_index": "file_entry_index"}
+"""Where an event came from first, by the number that tells it in this run."""
 
 
 def output_paths(writer: WriterBlock, inputs: Sequence[Path], split: bool) -> list[Path]:
@@ -128,7 +130,8 @@ class DriverOutputs:
             info = FileInfo(stage="driver", config=self.config.model_dump_json(by_alias=True), steps=self._steps())
             kind = RegionWriter if block.format_version == RegionWriter.version else EventWriter
             stack = ExitStack()
-            self._writers[number] = (stack.enter_context(kind(path, info, block.keys)), stack)
+            keys = None if block.keys is None else dict.fromkeys([*block.keys, "index", *SOURCES])
+            self._writers[number] = (stack.enter_context(kind(path, info, list(keys) if keys else None)), stack)
         return self._writers[number][0]
 
     def _steps(self) -> tuple[str, ...]:
@@ -141,6 +144,8 @@ class DriverOutputs:
             return
         number = int(event["file_index"]) if len(self.paths) > 1 else 0
         self._advance(number)
+        for name, here in SOURCES.items():
+            event[name] = event.get(name, event[here])
         writer = self._writer(number)
         if writer.keys is None:
             skipped = set(block.skip_keys or ())

@@ -18,7 +18,7 @@ __all__ = ["TrainInputs", "run"]
 log = logging.getLogger("spine")
 
 
-def run(inputs: TrainInputs, output: Path, config: Config) -> tuple[StageReport, Outcome]:
+def run(inputs: TrainInputs, output: Path, config: Config, logs: Path | None = None) -> tuple[StageReport, Outcome]:
     """Train networks, or go on where an earlier run ended.
 
     Parameters
@@ -29,6 +29,8 @@ def run(inputs: TrainInputs, output: Path, config: Config) -> tuple[StageReport,
         Directory of snapshots and logs; ``weights.ckpt`` appears in it when the training has come to its end.
     config : Config
         Uses the blocks model, train, validation and base.
+    logs : Path, optional
+        Another directory for the logs.
 
     Returns
     -------
@@ -38,7 +40,7 @@ def run(inputs: TrainInputs, output: Path, config: Config) -> tuple[StageReport,
         Whether the training came to its end.
     """
     start = time.perf_counter()
-    outcome = train(config, inputs, output)
+    outcome = train(config, inputs, output, logs)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
     report = StageReport("train", output, outcome.events, (), time.perf_counter() - start, peak)
     log.info("%s", report)

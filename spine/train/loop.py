@@ -69,7 +69,7 @@ class _Run:
     asked_to_stop: bool = False
 
 
-def train(config: Config, inputs: TrainInputs, folder: Path) -> Outcome:
+def train(config: Config, inputs: TrainInputs, folder: Path, logs: Path | None = None) -> Outcome:
     """Train networks, or go on where an earlier run ended.
 
     Parameters
@@ -80,6 +80,8 @@ def train(config: Config, inputs: TrainInputs, folder: Path) -> Outcome:
         Files.
     folder : Path
         Directory of snapshots and logs; ``weights.ckpt`` appears in it at the end.
+    logs : Path, optional
+        Another directory for the logs.
 
     Returns
     -------
@@ -98,7 +100,7 @@ def train(config: Config, inputs: TrainInputs, folder: Path) -> Outcome:
     folder.mkdir(parents=True, exist_ok=True)
     with join(config.train.device) as team:
         run = _begun(config, prepare(config, inputs, team.world), team, folder)
-        with _listening(run), _log(run, folder) as table:
+        with _listening(run), _log(run, logs or folder) as table:
             for minibatches, samples in _steps(run):
                 _step(run, minibatches, samples, table)
                 if _over(run, folder):
@@ -140,6 +142,7 @@ def _total(config: Config, work: Workplace) -> int:
 def _log(run: _Run, folder: Path) -> contextlib.AbstractContextManager[TrainLog | None]:
     if not run.team.leads:
         return contextlib.nullcontext()
+    folder.mkdir(parents=True, exist_ok=True)
     return TrainLog(folder, run.state.step, run.config.base.tensorboard is not False)
 
 

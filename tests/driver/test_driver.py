@@ -145,7 +145,7 @@ def test_outputs(version: int, tmp_path: Path) -> None:
     Driver(settings(io={"writer": writer}, **blocks)).run()
     with open_events(tmp_path / "larcv2_sample_spine.h5") as file:
         assert len(file) == 3
-        assert sorted(file.own_names()) == sorted(keys)
+        assert sorted(file.own_names()) == sorted([*keys, "source_file_entry_index", "source_file_index"])
         index = file.event(1)["reco_particles"]["index"]
         assert isinstance(index, Ragged)
         assert index.values.max() < len(file.event(1)["points"])

@@ -9,6 +9,7 @@ from typing import Any
 from spine.config.check import check
 from spine.config.peer.assign import assigned
 from spine.config.peer.compose import Composed, compose_file, compose_text
+from spine.config.peer.search import find_file
 from spine.config.peer.translate import Translated, translate
 from spine.config.source import Source, apply_overrides, compose, read_source
 from spine.errors import ConfigError
@@ -16,9 +17,12 @@ from spine.errors import ConfigError
 __all__ = [
     "Composed",
     "Translated",
+    "assigned",
     "compose_file",
     "compose_text",
+    "composed_any",
     "composed_source",
+    "find_file",
     "load_any",
     "load_peer",
     "translate",
@@ -64,7 +68,7 @@ def _is_ours(path: Path) -> bool:
         return not path.is_file()
 
 
-def composed_source(path: Path | str, overrides: str = "") -> Source:
+def composed_any(path: Path | str) -> Composed:
     """The values of a configuration in either language as they are composed, unchecked and in its own words.
 
     Raises
@@ -74,8 +78,20 @@ def composed_source(path: Path | str, overrides: str = "") -> Source:
     """
     composed = compose_file(path)
     if "extends" in composed.tree:
-        return apply_overrides(compose(Source(composed.tree, composed.lines), Path(path).parent), overrides)
-    return assigned(composed, [text for text in overrides.split(";") if text.strip()])
+        whole = compose(Source(composed.tree, composed.lines), Path(path).parent)
+        return Composed(whole.tree, whole.lines, composed.notes, composed.files)
+    return composed
+
+
+def composed_source(path: Path | str, overrides: str = "") -> Source:
+    """The values of a configuration in either language after overrides, see `composed_any`.
+
+    Raises
+    ------
+    ConfigError
+        When it cannot be composed, or an override does not fit.
+    """
+    return assigned(composed_any(path), [text for text in overrides.split(";") if text.strip()])
 
 
 def load_peer(path: Path | str, overrides: Sequence[str] = (), get: bool = True) -> Translated:

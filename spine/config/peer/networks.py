@@ -117,7 +117,11 @@ def _path(shapes: Any) -> str:
 
 def _grappa(border: Border, modules: Tree) -> Tree:
     """A graph network on true clusters: of fragments for their groups, of particles for their interactions."""
-    nodes = mapping(mapping(modules.get("grappa")).get("nodes"))
+    network = mapping(modules.get("grappa"))
+    nodes = mapping(network.get("nodes"))
+    if not nodes.get("make_groups"):
+        border.note((*MODULES, "grappa", "nodes"), "groups are made in any case")
+    modules = {**modules, "grappa": {**network, "nodes": {**nodes, "make_groups": True}}}
     if nodes.get("source", "cluster") in ("cluster", "fragment"):
         path = _path(nodes.get("shapes"))
         name = f"grappa_{path}"
