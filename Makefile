@@ -34,12 +34,18 @@ check: install
 
 PEER_VENV ?= .venv-peer
 
-# The distribution whose reader opens what we write; tests that need it are skipped where it cannot be installed.
-peer: $(PEER_VENV)/.installed
+# The distribution whose reader opens what we write, and its source archive with the examples of its configurations;
+# tests that need them are skipped where they cannot be had.
+peer: $(PEER_VENV)/.installed $(PEER_VENV)/.examples
 
 $(PEER_VENV)/.installed:
 	test -x $(PEER_VENV)/bin/python || $(PYTHON) -m venv $(PEER_VENV)
 	$(PEER_VENV)/bin/python -m pip install --quiet "spine==1.4.3" && touch $@ || echo "no environment with spine==1.4.3: its tests are skipped"
+
+$(PEER_VENV)/.examples: $(PEER_VENV)/.installed
+	$(PEER_VENV)/bin/python -m pip download --quiet --no-deps --no-binary :all: --dest $(PEER_VENV)/sdist "spine==1.4.3" \
+	    && tar -xzf $(PEER_VENV)/sdist/spine-1.4.3.tar.gz -C $(PEER_VENV)/sdist && touch $@ \
+	    || echo "no source archive of spine==1.4.3: the tests of its configurations are skipped"
 
 test: check peer
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
