@@ -51,12 +51,34 @@ def overlap_counts(
         Numbers of different indexes.
     """
     values_x, values_y = np.asarray(values_x, dtype=np.int64), np.asarray(values_y, dtype=np.int64)
+    if _apart(values_x) and _apart(values_y):
+        return _counts_apart(values_x, np.asarray(offsets_x), values_y, np.asarray(offsets_y))
     _, columns = np.unique(np.concatenate([values_x, values_y]), return_inverse=True)
     width = int(columns.max()) + 1 if len(columns) else 1
     x = _incidence(columns[: len(values_x)], check_offsets(offsets_x, len(values_x)), width)
     y = _incidence(columns[len(values_x) :], check_offsets(offsets_y, len(values_y)), width)
     counts: IntArray = (x @ y.T).toarray()
     return counts, np.asarray(x.sum(axis=1)), np.asarray(y.sum(axis=1))
+
+
+def _apart(values: IntArray) -> bool:
+    """Whether indexes are all different, and small enough to count each of them."""
+    most = int(values.max(initial=-1))
+    return most < 16 * len(values) + 1024 and int(np.bincount(values, minlength=1).max()) <= 1
+
+
+def _counts_apart(
+    values_x: IntArray, offsets_x: NumberArray, values_y: IntArray, offsets_y: NumberArray
+) -> tuple[IntArray, IntArray, IntArray]:
+    """Counts where no index stands in two sets of one side."""
+    ends_x, ends_y = check_offsets(offsets_x, len(values_x)), check_offsets(offsets_y, len(values_y))
+    owner = np.full(max(values_x.max(initial=0), values_y.max(initial=0)) + 1, -1, dtype=np.int64)
+    owner[values_y] = offsets_to_owners(ends_y)
+    found = owner[values_x]
+    common, width = found >= 0, len(ends_y) - 1
+    cells = offsets_to_owners(ends_x)[common] * width + found[common]
+    counts = np.bincount(cells, minlength=(len(ends_x) - 1) * width).reshape(len(ends_x) - 1, width)
+    return counts.astype(np.int64), np.diff(ends_x), np.diff(ends_y)
 
 
 def _incidence(columns: IntArray, offsets: IntArray, width: int) -> csr_array:

@@ -179,40 +179,39 @@ def _straightest_prefix(rays: FloatArray) -> int:
 
     The covariance is kept up to date by Welford's recurrence (Technometrics 4, 1962).
     """
-    mean = np.zeros(3)
-    scatter = np.zeros((3, 3))
+    mx = my = mz = 0.0
+    xx = yy = zz = xy = xz = yz = 0.0
     best, best_count = -1.0, 3
     for row in range(len(rays)):
-        shift = rays[row] - mean
-        mean += shift / (row + 1)
-        rest = rays[row] - mean
-        for i in range(3):
-            for j in range(3):
-                scatter[i, j] += shift[i] * rest[j]
+        x, y, z = rays[row, 0] - mx, rays[row, 1] - my, rays[row, 2] - mz
+        mx, my, mz = mx + x / (row + 1), my + y / (row + 1), mz + z / (row + 1)
+        u, v, w = rays[row, 0] - mx, rays[row, 1] - my, rays[row, 2] - mz
+        xx, yy, zz = xx + x * u, yy + y * v, zz + z * w
+        xy, xz, yz = xy + x * v, xz + x * w, yz + y * w
         if row < 2:
             continue
-        value = _linearity(scatter / (row + 1))
+        value = _linearity(xx, yy, zz, (xy, xz, yz))
         if value >= best:
             best, best_count = value, row + 1
     return best_count
 
 
 @numba.njit(cache=True)
-def _linearity(covariance: FloatArray) -> float:
+def _linearity(xx: float, yy: float, zz: float, mixed: tuple[float, float, float]) -> float:
     """Return sqrt(l3 / (l1 + l2)); 0 when the transverse part is below 1e-6 of the longitudinal."""
-    longest = _largest_eigenvalue(covariance)
-    across = covariance[0, 0] + covariance[1, 1] + covariance[2, 2] - longest
+    longest = _largest_eigenvalue(xx, yy, zz, mixed)
+    across = xx + yy + zz - longest
     if longest <= 0.0 or across <= 1e-6 * longest:
         return 0.0
     return float(np.sqrt(longest / across))
 
 
 @numba.njit(cache=True)
-def _largest_eigenvalue(matrix: FloatArray) -> float:
+def _largest_eigenvalue(xx: float, yy: float, zz: float, mixed: tuple[float, float, float]) -> float:
     """Return the largest eigenvalue of a symmetric 3 x 3 matrix (Smith, Commun. ACM 4, 1961)."""
-    centre = (matrix[0, 0] + matrix[1, 1] + matrix[2, 2]) / 3.0
-    a, b, c = matrix[0, 0] - centre, matrix[1, 1] - centre, matrix[2, 2] - centre
-    x, y, z = matrix[0, 1], matrix[0, 2], matrix[1, 2]
+    centre = (xx + yy + zz) / 3.0
+    a, b, c = xx - centre, yy - centre, zz - centre
+    x, y, z = mixed
     scale = np.sqrt((a * a + b * b + c * c + 2.0 * (x * x + y * y + z * z)) / 6.0)
     if scale == 0.0:
         return float(centre)

@@ -7,16 +7,18 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import minimize_scalar
 
 from spine.errors import DataError
-from spine.ops.arrays import FloatArray, RealArray
+from spine.ops.arrays import FloatArray, NumberArray, RealArray
+from spine.ops.segments import check_offsets, lengths_to_offsets, offsets_to_owners
 from spine.physics.constants import LIQUID_ARGON, Medium
 from spine.physics.energy_loss import energies_along_track
+from spine.physics.scattering_fit import fit_many
 
 __all__ = [
     "AngleMethod",
     "ScatteringModel",
+    "fit_kinetic_energies",
     "fit_kinetic_energy",
     "highland",
     "negative_log_likelihood",
@@ -151,13 +153,30 @@ def fit_kinetic_energy(
     bounds: tuple[float, float] = (10.0, 1.0e5),
     keep_invalid: bool = False,
 ) -> float:
-    """Return the kinetic energy (MeV) at the start of a track that fits its scattering angles best.
+    """Return the kinetic energy (MeV) at the start of a track that fits its (N,) scattering angles best.
+
+    See `fit_kinetic_energies`; NaN for no angles.
+    """
+    theta = np.asarray(angles, dtype=np.float64)
+    found = fit_kinetic_energies(theta, np.array([0, len(theta)]), np.array([mass]), model, bounds, keep_invalid)
+    return float(found[0])
+
+
+def fit_kinetic_energies(
+    angles: RealArray,
+    offsets: NumberArray,
+    masses: RealArray,
+    model: ScatteringModel | None = None,
+    bounds: tuple[float, float] = (10.0, 1.0e5),
+    keep_invalid: bool = False,
+) -> FloatArray:
+    """Return the kinetic energy (MeV) at the start of n tracks that fits their scattering angles best, (n,) float64.
 
     Parameters
     ----------
-    angles : (N,) float array
-        Angles in space between successive segments, rad.
-    mass : float
+    angles, offsets : (N,) float array, (n + 1,) int array
+        Angles in space between successive segments, rad; NaN are left out.
+    masses : (n,) float array
         MeV/c^2.
     model : ScatteringModel, optional
     bounds : (float, float)
@@ -169,12 +188,14 @@ def fit_kinetic_energy(
     low, high = bounds
     if not (0 <= low < high < np.inf):
         raise DataError("the energy bounds must rise", got=bounds, expected="0 <= low < high < infinity")
-    theta = np.asarray(angles, dtype=np.float64)
-    theta = theta[np.isfinite(theta)]
-    if len(theta) == 0:
-        return float("nan")
+    theta: FloatArray = np.asarray(angles, dtype=np.float64)
+    known = np.isfinite(theta)
+    owners = offsets_to_owners(check_offsets(offsets, len(theta)))[known]
+    ends = lengths_to_offsets(np.bincount(owners, minlength=len(masses)))
     model = model or ScatteringModel()
-    found = minimize_scalar(negative_log_likelihood, bounds=bounds, method="bounded", args=(theta, mass, model))
-    best = float(found.x)
-    inside = not np.isclose(best, bounds, rtol=1e-5, atol=1e-8).any()
-    return best if keep_invalid or (found.success and inside) else float("nan")
+    blur = np.array([model.resolution / model.step**model.exponent, model.tail_weight, model.tail_scale])
+    path = np.array([model.step, float(model.parts)])
+    limits = np.array(bounds, dtype=np.float64)
+    best, good = fit_many(theta[known], ends, np.asarray(masses, np.float64), (blur, path, model.medium), limits)
+    at_bound = np.isclose(best[:, None], limits, rtol=1e-5, atol=1e-8).any(axis=1)
+    return np.where(good & ~at_bound, best, np.nan) if not keep_invalid else best

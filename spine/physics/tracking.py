@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
-from scipy.interpolate import UnivariateSpline
 
 from spine.errors import DataError
-from spine.ops.arrays import FloatArray, IntArray, RealArray
+from spine.ops.arrays import FloatArray, IntArray, NumberArray, RealArray
 from spine.ops.distance import farthest_pair
-from spine.ops.segments import lengths_to_offsets, offsets_to_lengths, segment_mean, segment_sum
+from spine.ops.segments import (
+    check_offsets,
+    lengths_to_offsets,
+    offsets_to_lengths,
+    offsets_to_owners,
+    segment_max,
+    segment_mean,
+    segment_sum,
+)
 from spine.ops.shape import pca, pca_segments
-from spine.physics.stepping import step_through
+from spine.physics.dedx import anchor_refs
+from spine.physics.track_bins import ManySegments, bin_tracks, walk_lengths, walk_tracks
 
 __all__ = [
     "DedxProfile",
@@ -22,10 +31,12 @@ __all__ = [
     "Tracking",
     "dedx_gradient",
     "dedx_profile",
+    "many_track_segments",
     "spline_length",
     "starts_at",
     "starts_at_candidate",
     "track_length",
+    "track_lengths",
     "track_segments",
 ]
 
@@ -90,23 +101,35 @@ def track_segments(points: RealArray, start: RealArray | None = None, how: Track
     ``start`` (3,) is the end at which to begin, by default one of the two points farthest apart. There are no
     segments for fewer than two points with ``bin_pca``, or no points when walking; DataError for other modes.
     """
+    begin = np.full((1, 3), np.nan) if start is None else np.asarray(start, dtype=np.float64).reshape(1, 3)
+    found = many_track_segments(points, np.array([0, len(points)]), begin, how)
+    return TrackSegments(found.rows, found.offsets, found.directions, found.lengths)
+
+
+def many_track_segments(
+    points: RealArray, offsets: NumberArray, starts: RealArray, how: Tracking | None = None
+) -> ManySegments:
+    """Cut n tracks into segments, with (n, 3) starts that may be NaN; otherwise as `track_segments`."""
     how = how or Tracking()
     if how.mode not in ("step", "step_next", "bin_pca") or not how.length > 0:
         raise DataError("no such segments", got=how, expected="step, step_next or bin_pca; length over 0")
     cloud: FloatArray = np.ascontiguousarray(points, dtype=np.float64).reshape(-1, 3)
-    if start is not None and not np.all(np.isfinite(start)):
-        start = None
+    ends = check_offsets(offsets, len(cloud))
+    begin = np.asarray(starts, dtype=np.float64)
+    begin = np.where(np.isfinite(begin).all(axis=1, keepdims=True), begin, np.nan)
     if how.mode == "bin_pca":
-        return _bins(cloud, how.length, start, how.min_count)
-    if len(cloud) == 0:
-        return _no_segments()
-    origin = _origin(cloud, start, how.anchor)
-    walk = step_through(cloud, origin, float(how.length), how.mode == "step", how.min_count)
-    return _collect(*walk)
+        return bin_tracks(cloud, ends, begin, float(how.length), how.min_count)
+    options = (float(how.length), how.mode == "step", how.min_count)
+    return walk_tracks(cloud, ends, _origins(cloud, ends, begin, how.anchor), options)
 
 
-def _no_segments() -> TrackSegments:
-    return TrackSegments(np.empty(0, np.int64), np.zeros(1, np.int64), np.empty((0, 3)), np.empty(0))
+def _origins(points: FloatArray, offsets: IntArray, starts: FloatArray, anchor: bool) -> FloatArray:
+    """(n, 3) where walks begin; NaN for tracks without points."""
+    unknown = np.flatnonzero(np.isnan(starts[:, 0]) & (np.diff(offsets) > 0))
+    origins = anchor_refs(points, offsets, starts) if anchor else starts.copy()
+    for row in unknown:
+        origins[row] = _origin(points[offsets[row] : offsets[row + 1]], None, anchor)
+    return origins
 
 
 def _origin(points: FloatArray, start: RealArray | None, anchor: bool) -> FloatArray:
@@ -120,59 +143,31 @@ def _origin(points: FloatArray, start: RealArray | None, anchor: bool) -> FloatA
     return origin
 
 
-def _collect(owners: IntArray, directions: FloatArray, lengths: FloatArray) -> TrackSegments:
-    """Turn the segment of each point (-1 for none) into ragged lists."""
-    order = np.argsort(owners, kind="stable")
-    rows = order[np.count_nonzero(owners < 0) :].astype(np.int64)
-    counts = np.bincount(owners[rows], minlength=len(lengths))
-    return TrackSegments(rows, lengths_to_offsets(counts), directions, lengths)
-
-
-def _bins(points: FloatArray, length: float, start: RealArray | None, min_count: int) -> TrackSegments:
-    """Cut along the principal axis; a segment's length is its bin's over the cosine to the axis."""
-    if len(points) < 2:
-        return _no_segments()
-    axis = pca(points).axes[0]
-    along = points @ axis
-    first = float(along.min())
-    if start is not None:
-        place = float(np.asarray(start, dtype=np.float64) @ axis)
-        if abs(along.min() - place) > abs(along.max() - place):
-            axis, along, place = -axis, -along, -place
-        first = min(place, float(along.min()))
-    edges = np.arange(first, along.max(), length)
-    if len(edges) == 0:
-        return _no_segments()
-    found = _collect(np.digitize(along, edges).astype(np.int64) - 1, np.empty((0, 3)), np.zeros(len(edges)))
-    directions = _bin_directions(points[found.rows], found.offsets, axis, min_count)
-    lengths = np.full(len(edges), length)
-    lengths[-1] = along.max() - edges[-1]
-    cosines = directions @ axis
-    filled = (offsets_to_lengths(found.offsets) > 0) & (cosines != 0)
-    lengths[filled] /= cosines[filled]
-    return TrackSegments(found.rows, found.offsets, directions, lengths)
-
-
-def _bin_directions(points: FloatArray, offsets: IntArray, axis: FloatArray, min_count: int) -> FloatArray:
-    local = pca_segments(points, offsets).axes[:, 0]
-    local = np.where((local @ axis)[:, None] < 0, -local, local)
-    many = offsets_to_lengths(offsets) > max(min_count, 1)
-    return np.where(many[:, None], local, axis)
-
-
 def track_length(points: RealArray, start: RealArray | None = None, how: Tracking | None = None) -> float:
     """Return the length of a track in cm, with parameters as in `track_segments` and any mode.
 
     0 for one point, NaN for none.
     """
+    begin = np.full((1, 3), np.nan) if start is None else np.asarray(start, dtype=np.float64).reshape(1, 3)
+    return float(track_lengths(points, np.array([0, len(points)]), begin, how)[0])
+
+
+def track_lengths(
+    points: RealArray, offsets: NumberArray, starts: RealArray, how: Tracking | None = None
+) -> FloatArray:
+    """Return the lengths of n tracks, (n,) cm, with parameters as in `many_track_segments` and any mode."""
     how = how or Tracking()
-    if len(points) < 2:
-        return 0.0 if len(points) else float("nan")
-    if how.mode == "displacement":
-        return float(np.ptp(np.asarray(points, dtype=np.float64) @ pca(points).axes[0]))
+    cloud: FloatArray = np.ascontiguousarray(points, dtype=np.float64).reshape(-1, 3)
+    ends = check_offsets(offsets, len(cloud))
+    counts = offsets_to_lengths(ends)
     if how.mode == "splines":
-        return spline_length(points, how.length)
-    return float(track_segments(points, start, how).lengths.sum())
+        lengths = np.array([spline_length(cloud[a:b], how.length) for a, b in pairwise(ends.tolist())])
+    elif how.mode == "displacement":
+        along = (cloud * pca_segments(cloud, ends).axes[offsets_to_owners(ends), 0]).sum(axis=1)
+        lengths = segment_max(along, ends) + segment_max(-along, ends)
+    else:
+        lengths = walk_lengths(many_track_segments(cloud, ends, starts, how))
+    return np.where(counts > 1, lengths, np.where(counts == 1, 0.0, np.nan))
 
 
 def spline_length(points: RealArray, segment_length: float, smoothing: float | None = None) -> float:
@@ -182,6 +177,8 @@ def spline_length(points: RealArray, segment_length: float, smoothing: float | N
     four different u, has the extent in u for length. ``smoothing`` is the sum of squared residuals allowed per
     coordinate (`scipy.interpolate.UnivariateSpline`), the number of points by default.
     """
+    from scipy.interpolate import UnivariateSpline
+
     if len(points) < 2:
         return 0.0 if len(points) else float("nan")
     cloud: FloatArray = np.asarray(points, dtype=np.float64)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+import numba
 import numpy as np
 
 from spine.ops.arrays import BoolArray, FloatArray, IntArray, RealArray
@@ -104,45 +105,64 @@ def confluence_points(starts: RealArray, ends: RealArray | None = None, touching
     sides = [np.asarray(starts, dtype=np.float64)]
     if ends is not None:
         sides.append(np.asarray(ends, dtype=np.float64))
-    distances, nearest_side = _end_distances(np.stack(sides, axis=1))
-    paths = _two_step_paths(distances < touching)
-    most = paths.max(axis=1, initial=0)
-    left = np.ones(len(paths), dtype=np.bool_)
-    points = []
+    found: FloatArray = _confluence(np.ascontiguousarray(np.stack(sides, axis=1)), float(touching))
+    return found
+
+
+@numba.njit(cache=True)
+def _confluence(ends: FloatArray, touching: float) -> FloatArray:
+    """Points of confluence of (P, sides, 3) ends."""
+    paths, nearest = _paths(ends, touching)
+    count = len(ends)
+    most = np.zeros(count, dtype=np.int64)
+    for i in range(count):
+        most[i] = paths[i].max()
+    left = np.ones(count, dtype=np.bool_)
+    points, found = np.empty((count, 3)), 0
     while left.any():
-        seed = np.flatnonzero(left)[np.argmax(most[left])]
+        seed = np.argmax(np.where(left, most, -1))
         if most[seed] < 2:
             break
         group = np.flatnonzero(paths[seed] == most[seed])
-        left[group] = False
-        side = [_main_side(nearest_side[i, group[group != i]]) for i in group]
-        points.append(np.mean([sides[k][i] for k, i in zip(side, group, strict=True)], axis=0))
-    return np.array(points).reshape(-1, 3)
+        points[found] = 0.0
+        for one in group:
+            left[one] = False
+            votes = np.zeros(ends.shape[1], dtype=np.int64)
+            for other in group:
+                if other != one:
+                    votes[nearest[one, other]] += 1
+            points[found] += ends[one, np.argmax(votes)] / len(group)
+        found += 1
+    return points[:found].copy()
 
 
-def _end_distances(ends: FloatArray) -> tuple[FloatArray, IntArray]:
-    """Return the smallest distance between ends of particles, (P, P), and which end of the first it is."""
+@numba.njit(cache=True)
+def _paths(ends: FloatArray, touching: float) -> tuple[IntArray, IntArray]:
+    """Number of paths of two touches between particles, (P, P), and which end of the first is nearest the second.
+
+    From a particle to itself it is that to the particle with most paths.
+    """
     count, sides, _ = ends.shape
-    gaps = np.linalg.norm(ends[:, None, :, None] - ends[None, :, None, :], axis=-1)
-    flat = np.nan_to_num(gaps.reshape(count, count, sides * sides), nan=np.inf)
-    best = np.argmin(flat, axis=-1)
-    side = best // sides
-    upper = np.triu(np.ones((count, count), dtype=np.bool_))
-    side = np.where(upper, side, (best % sides).T)
-    distances = flat.min(axis=-1)
-    np.fill_diagonal(distances, 0.0)
-    return distances, side.astype(np.int64)
-
-
-def _two_step_paths(touching: BoolArray) -> IntArray:
-    paths = touching.astype(np.int64) @ touching.astype(np.int64)
-    np.fill_diagonal(paths, -1)
-    np.fill_diagonal(paths, paths.max(axis=1, initial=0))
-    return paths
-
-
-def _main_side(sides: IntArray) -> int:
-    return int(np.argmax(np.bincount(sides))) if len(sides) else 0
+    touches = np.eye(count, dtype=np.int64)
+    nearest = np.zeros((count, count), dtype=np.int64)
+    for i in range(count):
+        for j in range(i + 1, count):
+            low = np.inf
+            for a in range(sides):
+                for b in range(sides):
+                    gap = np.sqrt(((ends[i, a] - ends[j, b]) ** 2).sum())
+                    if gap < low:
+                        low, nearest[i, j], nearest[j, i] = gap, a, b
+            touches[i, j] = touches[j, i] = low < touching
+    paths = np.zeros((count, count), dtype=np.int64)
+    for i in range(count):
+        for k in range(count):
+            if touches[i, k]:
+                paths[i] += touches[k]
+    for i in range(count):
+        paths[i, i] = 0
+        paths[i, i] = paths[i].max()
+    return paths, nearest
 
 
 def pointing_loss(candidates: RealArray, starts: RealArray, directions: RealArray) -> FloatArray:

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from spine.ops.arrays import FloatArray, IntArray
 from spine.physics.csda import csda_ke as ke_of_range
-from spine.physics.tracking import Tracking, TrackMode, spline_length, track_length
+from spine.physics.tracking import Tracking, TrackMode, spline_length, track_lengths
 from spine.post.objects import Objects, Particles, PidMode, PointMode, RunMode, columns, kinds, objects_of
 from spine.schema import Event, Pid, Shape
 from spine.steps import StepConfig, step
@@ -78,9 +78,8 @@ def tracks_of(objects: Objects, pids: tuple[int, ...], mode: PidMode) -> IntArra
 
 def _lengths(objects: Objects, rows: IntArray, cfg: CsdaKeConfig) -> FloatArray:
     how = Tracking(cfg.tracking_mode, cfg.segment_length, cfg.anchor_point, cfg.min_count)
-    starts = objects.table["start_point"][rows]
+    points, starts = objects.points(rows), objects.table["start_point"][rows]
     if cfg.tracking_mode == "splines":
-        lengths = [spline_length(points, cfg.segment_length, cfg.spline_smooth) for points in objects.points(rows)]
-    else:
-        lengths = [track_length(p, start, how) for p, start in zip(objects.points(rows), starts, strict=True)]
-    return np.array(lengths, dtype=np.float64)
+        lengths = [spline_length(one, cfg.segment_length, cfg.spline_smooth) for one in points]
+        return np.array(lengths, dtype=np.float64)
+    return track_lengths(points.values, points.offsets, starts, how)

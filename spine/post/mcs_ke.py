@@ -9,11 +9,11 @@ from pydantic import Field, model_validator
 
 from spine.ops.arrays import FloatArray, RealArray
 from spine.ops.segments import segment_max
-from spine.physics.mcs import AngleMethod, ScatteringModel, fit_kinetic_energy, scattering_angles
-from spine.physics.tracking import Tracking, track_segments
+from spine.physics.mcs import AngleMethod, ScatteringModel, fit_kinetic_energies, scattering_angles
+from spine.physics.tracking import Tracking, many_track_segments
 from spine.post.csda_ke import tracks_of
 from spine.post.objects import Particles, PidMode, PointMode, RunMode, columns, kinds, objects_of
-from spine.schema import Event, Pid, Ragged
+from spine.schema import Event, Pid, Ragged, offsets_of
 from spine.schema.species import PID_MASSES, mass_of
 from spine.steps import StepConfig, step
 
@@ -82,10 +82,9 @@ def mcs_ke(event: Event, cfg: McsKeConfig) -> None:
             tried = tried[~table["is_contained"][tried]]
         rows = tried[_extents(objects.points(tried), table["start_point"][tried]) > cfg.segment_length]
         masses = mass_of(objects.pids(cfg.pid_mode)[rows])
-        tracks = zip(objects.points(rows), table["start_point"][rows], masses, strict=True)
         energies = np.array(table["mcs_ke"])
         energies[tried] = np.nan
-        energies[rows] = [_fit(points, start, mass, cfg) for points, start, mass in tracks]
+        energies[rows] = _fitted(objects.points(rows), table["start_point"][rows], masses, cfg)
         table["mcs_ke"] = energies
         if cfg.fill_per_pid:
             per_pid = np.array(table["mcs_ke_per_pid"])
@@ -103,10 +102,18 @@ def _extents(points: Ragged, starts: RealArray) -> FloatArray:
     return extents
 
 
-def _fit(points: RealArray, start: RealArray, mass: float, cfg: McsKeConfig) -> float:
+def _fitted(points: Ragged, starts: RealArray, masses: FloatArray, cfg: McsKeConfig) -> FloatArray:
+    """(n,) energies of tracks from the angles between their segments, MeV."""
     how = Tracking(cfg.tracking_mode, cfg.segment_length, cfg.anchor_point, cfg.min_count)
-    angles = scattering_angles(track_segments(points, start, how).directions, cfg.angle_method)
-    return fit_kinetic_energy(angles, float(mass), cfg.model, (cfg.lower_bound, cfg.upper_bound), cfg.return_invalid)
+    found = many_track_segments(points.values, points.offsets, starts, how)
+    counts = np.diff(found.tracks)
+    angles = scattering_angles(found.directions, cfg.angle_method)
+    within = np.ones(max(len(found.directions) - 1, 0), dtype=np.bool_)
+    ends = found.tracks[1:-1]
+    within[ends[(ends > 0) & (ends <= len(within))] - 1] = False
+    offsets = offsets_of(np.maximum(counts - 1, 0))
+    bounds = (cfg.lower_bound, cfg.upper_bound)
+    return fit_kinetic_energies(angles[within], offsets, masses, cfg.model, bounds, cfg.return_invalid)
 
 
 def _at_same_momentum(ke: FloatArray, mass: FloatArray, masses: FloatArray) -> FloatArray:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
 from scipy.spatial.transform import Rotation
 
 from spine.errors import DataError
@@ -111,3 +112,18 @@ def test_bounds_and_methods_are_checked() -> None:
         mcs.fit_kinetic_energy(np.ones(3), MUON_MASS, bounds=(10.0, 5.0))
     with pytest.raises(DataError, match="angle method"):
         mcs.scattering_angles(np.zeros((2, 3)), "sin")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("tail", [0.0, 0.4])
+def test_compiled_fit_is_the_search_of_scipy(tail: float) -> None:
+    rng = np.random.default_rng(8)
+    sizes = rng.integers(1, 40, 12)
+    offsets, masses = np.append(0, np.cumsum(sizes)), rng.choice([105.66, 139.57, 938.27], 12)
+    angles = rng.rayleigh(0.05, offsets[-1])
+    model = ScatteringModel(tail_weight=tail)
+    found = mcs.fit_kinetic_energies(angles, offsets, masses, model, keep_invalid=True)
+    for i, mass in enumerate(masses):
+        own = (angles[offsets[i] : offsets[i + 1]], mass, model)
+        want = minimize_scalar(mcs.negative_log_likelihood, bounds=(10.0, 1e5), method="bounded", args=own)
+        assert found[i] == pytest.approx(want.x, rel=1e-6)
+        assert found[i] == pytest.approx(mcs.fit_kinetic_energy(*own, keep_invalid=True), rel=1e-12)
