@@ -16,6 +16,7 @@ from spine.document.parts import (
     chain_modes,
     first_line,
     kinds_of,
+    networks,
     optional_model,
     parsers,
     step_tables,
@@ -54,6 +55,12 @@ the stage) is one of the families below; `config` holds the `mode` and its optio
 joined by `_`; the options of each then stand in a block of its name. Particle aggregation takes one mode for all
 classes (`particle_aggregation` or `mode`), or one each (`shower_aggregation`, `track_aggregation`), with options in a
 block `MODE_PATH` such as `geometric_shower`."""
+
+NETWORKS = """Blocks of `model.modules` beside `chain` describe networks; a block `NAME_loss` holds the options of the
+loss of the network `NAME`. The start of a name says what it is, the longest that fits: `grappa_shower` is a `grappa`.
+Stages name the networks that they use under `uses`. In the block of a network, or of a part of it, `weight_path` names
+a file of weights of its own, `model_name` the name that it has there, and `freeze_weights: true` keeps it from being
+trained."""
 
 PARSERS = """Entries of `io.loader.dataset.schema` say how products are made of those of a larcv file: the key is the
 [product](schema.md#products), `provider` one of the parsers below, the other keys are its options."""
@@ -116,6 +123,14 @@ def _chain() -> Iterator[str]:
         yield from (_mode(family, mode) for mode in modes)
 
 
+def _networks() -> Iterator[str]:
+    yield f"## Networks\n\n{NETWORKS}"
+    for name, model, loss in networks():
+        yield f"### {name}\n\n{first_line(model)}\n\n{option_table(model)}"
+        if loss is not None:
+            yield f"#### {name}_loss\n\n{first_line(loss)}\n\n{option_table(loss)}"
+
+
 def _parsers() -> Iterator[str]:
     yield f"## Parsers of larcv files\n\n{PARSERS}"
     for name, (run, options, kind) in parsers().items():
@@ -125,4 +140,4 @@ def _parsers() -> Iterator[str]:
 def configuration_page() -> str:
     """The whole page."""
     parts = [NOTICE, INTRODUCTION, *(part for name in Config.model_fields for part in _block(name))]
-    return "\n\n".join([*parts, *_chain(), *_parsers()]) + "\n"
+    return "\n\n".join([*parts, *_chain(), *_networks(), *_parsers()]) + "\n"

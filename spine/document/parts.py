@@ -23,6 +23,7 @@ __all__ = [
     "first_line",
     "found",
     "kinds_of",
+    "networks",
     "optional_model",
     "parsers",
     "step_tables",
@@ -113,6 +114,23 @@ def chain_modes() -> Iterator[tuple[str, tuple[str, ...], list[Mode]]]:
         places = {name: place.partition(":") for name, place in family.modes.items()}
         modes = [_mode(name, at, attribute) for name, (at, _, attribute) in places.items() if found(at)]
         yield family.name, family.products, modes
+
+
+def networks() -> Iterator[tuple[str, type[BaseModel], type[BaseModel] | None]]:
+    """Networks by the start of their names: their options, and those of their losses."""
+    if not found("spine.model.networks") or not found("spine.train.tasks"):
+        return
+    from spine.model.networks import OPTIONS
+    from spine.train.tasks import LOSSES
+
+    for name, place in OPTIONS.items():
+        loss = LOSSES.get(name)
+        yield name, _attribute(place), None if loss is None else _attribute(loss)
+
+
+def _attribute(place: str) -> Any:
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
 def _mode(name: str, module: str, attribute: str) -> Mode:

@@ -4,40 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 from torch import nn
 
 from spine.errors import ConfigError, did_you_mean
 from spine.model.uresnet import ACTIVATIONS, NORMS, LatticePhase, LayerStyle, UResNet, UResNetShape
-from spine.schema import Shape
 from spine.steps.step import StepConfig
 
 __all__ = [
     "Choice",
     "Lattice",
-    "ShapeName",
     "UResNetConfig",
+    "build_lattice",
     "build_uresnet",
     "layer_maker",
     "layer_style",
-    "shape_of_name",
     "uresnet_shape",
 ]
 
 Option: TypeAlias = float | int | bool | str | None
-
-
-def shape_of_name(value: object) -> object:
-    """Semantic class of a name such as ``track``; anything else is returned as it is."""
-    if isinstance(value, str) and value.upper() in Shape.__members__:
-        return Shape[value.upper()]
-    return value
-
-
-ShapeName: TypeAlias = Annotated[Shape, BeforeValidator(shape_of_name)]
-"""A semantic class, by name or number."""
 
 
 class Choice(StepConfig):
@@ -136,10 +123,11 @@ def uresnet_shape(cfg: UResNetConfig) -> UResNetShape:
 
 def build_uresnet(cfg: UResNetConfig) -> UResNet:
     """A U-ResNet with random weights."""
-    return UResNet(uresnet_shape(cfg), layer_style(cfg), _lattice(cfg))
+    return UResNet(uresnet_shape(cfg), layer_style(cfg), build_lattice(cfg))
 
 
-def _lattice(cfg: UResNetConfig) -> LatticePhase | None:
+def build_lattice(cfg: UResNetConfig) -> LatticePhase | None:
+    """Random translation in training, None where there is none."""
     if cfg.lattice is None:
         return None
     period = 2 ** (cfg.depth - 1) if cfg.lattice.period == "auto" else cfg.lattice.period

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError
 from torch import nn
 
 from spine.errors import ConfigError, did_you_mean
+from spine.model.bayes import BayesianUResNetConfig, build_bayesian
 from spine.model.graph_spice import GraphSpice, GraphSpiceConfig, build_graph_spice
 from spine.model.layer_config import UResNetConfig, build_uresnet, layer_style, uresnet_shape
 from spine.model.ppn import PPN, ProposalTask, UResNetPPN, VertexPPN
@@ -20,6 +21,7 @@ from spine.steps.step import StepConfig
 
 __all__ = [
     "BUILDERS",
+    "OPTIONS",
     "Modules",
     "PPNConfig",
     "SegmentationConfig",
@@ -121,13 +123,32 @@ def _graph_spice(options: Mapping[str, object], name: str) -> GraphSpice:
     return build_graph_spice(_validated(GraphSpiceConfig, options, name))
 
 
+def _bayesian(options: Mapping[str, object], name: str) -> nn.Module:
+    return build_bayesian(_validated(BayesianUResNetConfig, options, name))
+
+
 BUILDERS: dict[str, str] = {
     "uresnet": f"{__name__}:_segmentation",
     "uresnet_ppn": f"{__name__}:_uresnet_ppn",
+    "uresnet_bayes": f"{__name__}:_bayesian",
     "graph_spice": f"{__name__}:_graph_spice",
     "grappa": "spine.model.grappa:build_from_options",
+    "spice": "spine.model.spice:build_from_options",
+    "image": "spine.model.image:build_from_options",
 }
 """What builds the networks whose names start so, ``module:attribute``; takes options and name. Imported when used."""
+
+
+OPTIONS: dict[str, str] = {
+    "uresnet": f"{__name__}:SegmentationConfig",
+    "uresnet_ppn": f"{__name__}:UResNetPPNConfig",
+    "uresnet_bayes": "spine.model.bayes:BayesianUResNetConfig",
+    "graph_spice": "spine.model.graph_spice:GraphSpiceConfig",
+    "spice": "spine.model.spice:SpiceConfig",
+    "grappa": "spine.model.grappa.options:GrapPAOptions",
+    "image": "spine.model.image:ImageOptions",
+}
+"""Options of these networks, ``module:attribute``."""
 
 
 def _validated(kind: type[Options], options: Mapping[str, object], name: str) -> Options:

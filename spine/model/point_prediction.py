@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 from scipy.special import softmax
 
-from spine.model.layer_config import ShapeName
+from spine.model.shape_names import ShapeName
 from spine.ops.arrays import FloatArray, IntArray, NumberArray
 from spine.ops.clustering import dbscan
 from spine.ops.distance import nearest_neighbours

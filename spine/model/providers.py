@@ -7,7 +7,7 @@ Events are taken together, as many as the caller gives at once; scores depend on
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, Self, TypeAlias, TypeVar
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 from torch import nn
 
 from spine.errors import ConfigError, DataError
+from spine.model.bayes import BayesianSegmentation, BayesianUResNet
 from spine.model.chain.deghost import DeghostConfig, charge_made, deghosted
 from spine.model.chain.formation import Fragments
 from spine.model.chain.image import kept_products
@@ -45,6 +46,13 @@ __all__ = [
 
 Network = TypeVar("Network", bound=nn.Module)
 Array = NDArray[Any]
+Segmenter: TypeAlias = UResNetPPN | UResNetSegmentation | BayesianUResNet
+CERTAINTY = {
+    "standard": (),
+    "mc_dropout": ("softmax",),
+    "evidential": ("evidence", "concentration", "expected_probability", "uncertainty"),
+}
+"""Products that tell how sure a network is, by its mode."""
 
 
 class NetworkSegmentation(StepConfig):
@@ -55,6 +63,8 @@ class NetworkSegmentation(StepConfig):
     adapt_labels: bool | AdaptationConfig | None = Field(
         None, description="Adapt true clusters to the predicted classes, where there is truth; on if left out"
     )
+
+    seed: int = Field(0, ge=0, description="Seed of networks that draw at random, the same for each event")
 
     @property
     def adaptation(self) -> AdaptationConfig | None:
@@ -146,6 +156,8 @@ def _further(cfg: NetworkSegmentation, networks: Networks) -> tuple[str, ...]:
     made: list[str] = []
     if network.ghost:
         made += ["data_adapt", "orig_index", "ghost", "ghost_pred"]
+    if isinstance(network, BayesianUResNet):
+        made += CERTAINTY[network.mode]
     if isinstance(network, UResNetPPN):
         made += ["ppn_classify_endpoints"] if network.ppn is not None and network.ppn.ppn_endpoint is not None else []
         made += ["vertex_points"] if network.proposes_vertices else []
@@ -172,9 +184,17 @@ def uresnet(block: Block, cfg: NetworkSegmentation, networks: Networks) -> list[
     """
     network = _segmenter(networks)
     events = list(block)
+    if isinstance(network, BayesianUResNet) and network.is_random:
+        return [_segmented([event], cfg, network)[0] for event in events]
+    return _segmented(events, cfg, network)
+
+
+def _segmented(events: list[Event], cfg: NetworkSegmentation, network: Segmenter) -> list[Result]:
+    """Products of events that the network looks at together; what it draws at random is the same each time."""
     images = [image_of(event) for event in events]
     table = image_table(images, network.shape.num_input, network)
-    with torch.no_grad():
+    with torch.no_grad(), torch.random.fork_rng([table.device] if table.is_cuda else []):
+        torch.manual_seed(cfg.seed)
         out = network(image_tensor(table, network.shape, batch_size=len(events)))
     whole = out if isinstance(out, UResNetPPNOutput) else UResNetPPNOutput(out)
     results = _by_event(_segmentation_products(whole.segmentation), [len(image) for image in images])
@@ -189,9 +209,9 @@ def uresnet(block: Block, cfg: NetworkSegmentation, networks: Networks) -> list[
     return list(results)
 
 
-def _segmenter(networks: Networks) -> UResNetPPN | UResNetSegmentation:
+def _segmenter(networks: Networks) -> Segmenter:
     """Network of the stage."""
-    kinds: tuple[type[UResNetPPN | UResNetSegmentation], ...] = (UResNetPPN, UResNetSegmentation)
+    kinds: tuple[type[Segmenter], ...] = (UResNetPPN, UResNetSegmentation, BayesianUResNet)
     return network_of(networks, kinds, "uresnet")
 
 
@@ -202,6 +222,10 @@ def _rows(tensor: SparseTensor) -> Array:
 def _segmentation_products(out: Segmentation) -> dict[str, Array]:
     logits = _rows(out.logits)
     products = {"segmentation": logits, "seg_pred": logits.argmax(axis=1).astype(np.int64)}
+    if isinstance(out, BayesianSegmentation):
+        products |= {name: _rows(values) for name, values in out.certainty.items()}
+        if "uncertainty" in products:
+            products["uncertainty"] = products["uncertainty"][:, 0]
     if out.ghost is not None:
         products["ghost"] = _rows(out.ghost)
         products["ghost_pred"] = products["ghost"].argmax(axis=1).astype(np.int64)

@@ -26,6 +26,8 @@ __all__ = [
     "ResidualBlock",
     "Segmentation",
     "UResNet",
+    "UResNetDecoder",
+    "UResNetEncoder",
     "UResNetSegmentation",
     "UResNetShape",
     "image_tensor",
@@ -192,6 +194,7 @@ class UResNetEncoder(nn.Module):
     def __init__(self, shape: UResNetShape, style: LayerStyle, lattice: LatticePhase | None = None) -> None:
         super().__init__()
         planes = shape.planes
+        self.shape, self.style = shape, style
         self.lattice = lattice
         self.input_layer = style.convolution(shape.num_input, planes[0], shape.input_kernel)
         steps = [style.down(planes[level], planes[level + 1]) for level in range(shape.depth - 1)]

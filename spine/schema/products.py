@@ -134,6 +134,11 @@ def _inference_products() -> list[Product]:
     products = [
         _array("segmentation", "Scores of the semantic classes, one row per voxel", width=5, flexible=True),
         _array("seg_pred", "Predicted semantic class of each voxel", "i8"),
+        _array("softmax", "Probability of each class of each voxel, mean of random passes", width=5, flexible=True),
+        _array("evidence", "Evidence for each class of each voxel", width=5, flexible=True),
+        _array("concentration", "Parameters of the distribution of these probabilities", width=5, flexible=True),
+        _array("expected_probability", "Mean of that distribution", width=5, flexible=True),
+        _array("uncertainty", "1 for a voxel without any evidence, towards 0 with much"),
         _array("ghost", "Scores of real and ghost", width=2),
         _array("ghost_pred", "1 for predicted ghost points", "i8"),
         _array("ppn_points", "Raw point proposals: offsets, class scores, mask scores", width=10, flexible=True),
@@ -147,6 +152,7 @@ def _inference_products() -> list[Product]:
         _array("charge_per_plane", "Charge of the hit on each plane of wires that makes a voxel", width=3),
         _array("charge_multiplicity", "Number of voxels that each of these hits makes", "i8", width=3),
         _array("vertex_points", "Raw vertex proposals: offsets, mask scores", width=5),
+        _array("particle_image_features", "Features of the image of each particle", width=512, flexible=True),
         _array("interaction_vertices", "Predicted vertex of each interaction, in voxels", width=3),
         _array("interaction_vertex_scores", "Probability of the vertex of each interaction"),
     ]
@@ -161,6 +167,11 @@ def _inference_products() -> list[Product]:
             _array(f"{level}_node_type_pred", f"Scores of the species of each {level}", width=6, flexible=True),
             _array(f"{level}_node_primary_pred", f"Scores of secondary and primary of each {level}", width=2),
             _array(f"{level}_node_orient_pred", f"Scores of right and swapped orientation of each {level}", width=2),
+            _array(f"{level}_node_vertex_pred", f"Scores of primary and vertex that each {level} proposes", width=5),
+            _array(f"{level}_node_momentum_pred", f"Momentum of each {level} in MeV/c", width=1, flexible=True),
+            _array(
+                f"{level}_node_kinetic_energy_pred", f"Kinetic energy of each {level} in MeV", width=1, flexible=True
+            ),
             _array(f"{level}_edge_index", f"Pairs of {level}s that the graph joins", "i8", width=2),
             _array(f"{level}_edge_pred", f"Scores of unjoined and joined for each pair of {level}s", width=2),
             _array(f"{level}_primaries", f"1 for each {level} that is the first of its group", "i8"),

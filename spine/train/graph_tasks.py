@@ -14,6 +14,7 @@ from spine.model.chain.families import FAMILIES
 from spine.model.chain.family import find_provider
 from spine.model.chain.paths import PATHS
 from spine.model.chain.provider import Provider
+from spine.model.chain.rows import image_of
 from spine.model.grappa import (
     Clusters,
     EventGraph,
@@ -202,7 +203,7 @@ def _true_source(options: GrapPAOptions) -> NodeSource:
     def find(event: Event, truth: EventTruth) -> tuple[Ragged, Clusters]:
         clusts, shapes = true_nodes(truth, options.nodes)
         ends = true_ends(truth, clusts) if points else None
-        image = event["data"]
+        image = image_of(event)
         return clusts, Clusters.select(image.coords, image.feature("value"), clusts, shapes, ends)
 
     return NodeSource(("coord_label",) if points else (), find, points and options.node_encoder.random_order)

@@ -214,6 +214,7 @@ def _step(run: _Run, minibatches: list[Minibatch], samples: list[list[Sample]], 
 
 def _learn(run: _Run, minibatch: Minibatch, samples: list[Sample]) -> dict[str, float]:
     """Add the gradients of a minibatch; returns its numbers."""
+    run.state.objective.at(run.state.step)
     with _arithmetic(run):
         score: Score = run.state.objective(samples)
     finite = math.isfinite(float(score.loss.detach()))

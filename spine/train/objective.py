@@ -10,7 +10,7 @@ from torch import nn
 from spine.model.uresnet_loss import Score
 from spine.train.balancing import Balancing
 from spine.train.samples import Sample
-from spine.train.tasks import Task
+from spine.train.tasks import Paced, Task
 
 __all__ = ["Objective"]
 
@@ -34,6 +34,12 @@ class Objective(nn.Module):
         super().__init__()
         self.networks, self.tasks = nn.ModuleDict(dict(networks)), dict(tasks)
         self.balancing = balancing
+
+    def at(self, step: int) -> None:
+        """Tell losses how far the training is."""
+        for task in self.tasks.values():
+            if isinstance(task, Paced):
+                task.at(step)
 
     def forward(self, samples: Sequence[Sample]) -> Score:
         """Loss on a minibatch; with several networks, numbers have the name of theirs in front."""

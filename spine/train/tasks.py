@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from torch import nn
@@ -16,7 +16,7 @@ from spine.errors import ConfigError
 from spine.model.uresnet_loss import Score
 from spine.schema import Event
 
-__all__ = ["TASKS", "Task", "TaskRequest", "make_task"]
+__all__ = ["LOSSES", "TASKS", "Paced", "Task", "TaskRequest", "make_task"]
 
 
 class Task(Protocol):
@@ -38,6 +38,14 @@ class Task(Protocol):
 
     def score(self, network: nn.Module, samples: Sequence[Any]) -> Score:
         """Loss of a network on a minibatch."""
+
+
+@runtime_checkable
+class Paced(Protocol):
+    """Training whose loss depends on how far it is."""
+
+    def at(self, step: int) -> None:
+        """Tell it the step."""
 
 
 @dataclass(frozen=True)
@@ -72,10 +80,25 @@ class TaskRequest:
 TASKS: dict[str, str] = {
     "uresnet": "spine.train.voxel_tasks:segmentation_task",
     "uresnet_ppn": "spine.train.voxel_tasks:point_task",
+    "uresnet_bayes": "spine.train.embedding_tasks:bayesian_task",
+    "spice": "spine.train.embedding_tasks:spice_task",
+    "image": "spine.train.image_tasks:image_task",
     "graph_spice": "spine.train.voxel_tasks:graph_spice_task",
     "grappa": "spine.train.graph_tasks:grappa_task",
 }
 """What makes the task of networks whose names start so, ``module:attribute``; takes a `TaskRequest`."""
+
+
+LOSSES: dict[str, str] = {
+    "uresnet": "spine.train.voxel_losses:SegmentationLossConfig",
+    "uresnet_ppn": "spine.train.voxel_losses:UResNetPPNLossConfig",
+    "uresnet_bayes": "spine.model.bayes:BayesianLossConfig",
+    "graph_spice": "spine.model.graph_spice:GraphSpiceLossConfig",
+    "spice": "spine.model.spice:SpiceLossConfig",
+    "grappa": "spine.model.grappa:GrapPALossOptions",
+    "image": "spine.model.image:ImageLossOptions",
+}
+"""Options of the losses of these networks, ``module:attribute``."""
 
 
 def make_task(request: TaskRequest) -> Task:

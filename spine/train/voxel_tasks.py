@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from spine.errors import ConfigError
-from spine.model.chain.rows import rows_of
+from spine.model.bayes import BayesianUResNet
+from spine.model.chain.rows import image_of, rows_of
 from spine.model.graph_spice import GraphSpice, build_graph_spice_loss
 from spine.model.graph_spice.config import GraphSpiceLossConfig
 from spine.model.graph_spice.loss import GraphSpiceLoss
@@ -19,7 +20,7 @@ from spine.model.grappa.truth import EventTruth
 from spine.model.ppn import UResNetPPN
 from spine.model.ppn_loss import PointLabels, UResNetPPNLoss, nearest_points
 from spine.model.uresnet import UResNetSegmentation, image_tensor
-from spine.model.uresnet_loss import Score, SegmentationLoss, nearness_weights
+from spine.model.uresnet_loss import GHOST, Score, SegmentationLoss, nearness_weights
 from spine.ops.arrays import IntArray, NumberArray, RealArray
 from spine.schema import Event
 from spine.schema import Tensor as VoxelTensor
@@ -31,9 +32,13 @@ __all__ = [
     "PointTask",
     "SegmentationTask",
     "VoxelSample",
+    "first_parameter",
     "graph_spice_task",
+    "joined",
     "point_task",
     "segmentation_task",
+    "voxel_classes",
+    "voxel_table",
 ]
 
 
@@ -60,23 +65,26 @@ class VoxelSample:
     vertices: RealArray | None = None
 
 
-def _table(event: Event, features: int) -> RealArray:
-    image = event["data"]
+def voxel_table(event: Event, features: int, whole: bool = False) -> RealArray:
+    """(N, 3 + F) float32 coordinates and features of the image, with ghosts that were taken out if wanted."""
+    image = event["data"] if whole else image_of(event)
     return np.concatenate([image.coords, image.features[:, :features]], axis=1, dtype=np.float32)
 
 
-def _label_at(event: Event, labels: VoxelTensor, values: NumberArray) -> IntArray:
-    """(N,) value at each voxel of the image, -1 where there is none."""
-    rows = rows_of(labels.coords, event["data"].coords)
+def _label_at(image: VoxelTensor, labels: VoxelTensor, values: NumberArray) -> IntArray:
+    """(N,) value at each voxel of an image, -1 where there is none."""
+    rows = rows_of(labels.coords, image.coords)
     found = np.full(len(rows), -1, dtype=np.int64)
     found[rows >= 0] = values[rows[rows >= 0]].astype(np.int64)
     return found
 
 
-def _classes(event: Event, predicted: bool = False) -> IntArray:
+def voxel_classes(event: Event, predicted: bool = False, whole: bool = False) -> IntArray:
+    """(N,) semantic class of each voxel, true or predicted; rows as in `voxel_table`."""
     if predicted:
         return np.asarray(event["seg_pred"], dtype=np.int64)
-    return _label_at(event, event["seg_label"], event["seg_label"].feature("value"))
+    image = event["data"] if whole else image_of(event)
+    return _label_at(image, event["seg_label"], event["seg_label"].feature("value"))
 
 
 def _points(event: Event, name: str, features: tuple[str, ...]) -> RealArray:
@@ -85,7 +93,7 @@ def _points(event: Event, name: str, features: tuple[str, ...]) -> RealArray:
     return np.concatenate([labels.coords, *columns], axis=1, dtype=np.float32)
 
 
-def _joined(parts: Sequence[NumberArray], like: Tensor, batch: bool = False) -> Tensor:
+def joined(parts: Sequence[NumberArray], like: Tensor, batch: bool = False) -> Tensor:
     """Rows of all samples, with the number of the sample in front if wanted, where the network is."""
     rows = np.concatenate(list(parts))
     if batch:
@@ -96,11 +104,12 @@ def _joined(parts: Sequence[NumberArray], like: Tensor, batch: bool = False) -> 
 
 def _labels(parts: Sequence[RealArray | None], like: Tensor) -> PointLabels:
     """True points of all samples."""
-    rows = _joined([part for part in parts if part is not None], like, batch=True)
+    rows = joined([part for part in parts if part is not None], like, batch=True)
     return PointLabels(rows[:, 1:4], rows[:, 0].long(), rows[:, 4].long(), rows[:, 5].long())
 
 
-def _first_parameter(network: nn.Module) -> Tensor:
+def first_parameter(network: nn.Module) -> Tensor:
+    """A tensor that is where the network is."""
     return next(network.parameters())
 
 
@@ -111,6 +120,7 @@ class SegmentationTask:
     loss: SegmentationLoss
     config: SegmentationLossConfig
     features: int
+    whole: bool = False
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -122,7 +132,8 @@ class SegmentationTask:
     def prepare(self, event: Event) -> VoxelSample:
         """Voxels, classes and points of an event."""
         points = _points(event, "ppn_label", ("shape", "particle")) if self.config.upweight_points else None
-        return VoxelSample(_table(event, self.features), _classes(event), points=points)
+        table, classes = voxel_table(event, self.features, self.whole), voxel_classes(event, whole=self.whole)
+        return VoxelSample(table, classes, points=points)
 
     def vary(self, sample: VoxelSample, random: np.random.Generator) -> VoxelSample:
         """The sample: nothing is drawn."""
@@ -131,10 +142,10 @@ class SegmentationTask:
 
     def score(self, network: nn.Module, samples: Sequence[VoxelSample]) -> Score:
         """Loss on a minibatch."""
-        like = _first_parameter(network)
-        table = _joined([sample.table for sample in samples], like, batch=True)
-        image = image_tensor(table, _backbone(network).backbone.shape, batch_size=len(samples))
-        out = network(image)
+        like = first_parameter(network)
+        table = joined([sample.table for sample in samples], like, batch=True)
+        assert isinstance(network, (UResNetSegmentation, UResNetPPN, BayesianUResNet))
+        out = network(image_tensor(table, network.shape, batch_size=len(samples)))
         weights = None
         if self.config.upweight_points:
             labels = _labels([sample.points for sample in samples], like)
@@ -142,22 +153,21 @@ class SegmentationTask:
             aligned = out.logits.replace_features(near[:, None].to(table.dtype)).aligned_features()
             weights = nearness_weights(aligned[:, 0] > 0)
         ghost = None if out.ghost is None else out.ghost.aligned_features()
-        classes = _joined([sample.classes for sample in samples], like)
+        classes = joined([sample.classes for sample in samples], like)
         score: Score = self.loss(out.logits.aligned_features(), classes, ghost, weights)
         return score
 
 
-def _backbone(network: nn.Module) -> UResNetSegmentation:
-    found = network.uresnet if isinstance(network, UResNetPPN) else network
-    assert isinstance(found, UResNetSegmentation)
-    return found
-
-
 def segmentation_task(request: TaskRequest) -> SegmentationTask:
-    """Training of a U-ResNet."""
+    """Training of a U-ResNet; one that takes ghosts out tells them from all other classes."""
     config = checked_loss(SegmentationLossConfig, request)
-    network = _backbone(request.network)
-    return SegmentationTask(config.build(network.num_classes), config, network.backbone.shape.num_input)
+    network: Any = request.network
+    if not isinstance(network, UResNetSegmentation):
+        raise ConfigError("the network is no U-ResNet", where=f"model.modules.{request.name}")
+    deghost = request.name.startswith("uresnet_deghost")
+    if deghost and config.ghost_label < 0:
+        config = config.model_copy(update={"ghost_label": GHOST})
+    return SegmentationTask(config.build(network.num_classes), config, network.shape.num_input, deghost)
 
 
 @dataclass(frozen=True)
@@ -184,7 +194,7 @@ class PointTask:
         vertices = None
         if self.loss.vertex is not None:
             vertices = _points(event, "vertex_label", ("interaction", "interaction"))
-        return VoxelSample(_table(event, self.features), _classes(event), owners, points, vertices)
+        return VoxelSample(voxel_table(event, self.features), voxel_classes(event), owners, points, vertices)
 
     def vary(self, sample: VoxelSample, random: np.random.Generator) -> VoxelSample:
         """The sample: nothing is drawn."""
@@ -193,21 +203,18 @@ class PointTask:
 
     def score(self, network: nn.Module, samples: Sequence[VoxelSample]) -> Score:
         """Loss on a minibatch."""
-        like = _first_parameter(network)
-        table = _joined([sample.table for sample in samples], like, batch=True)
-        out = network(image_tensor(table, _backbone(network).backbone.shape, batch_size=len(samples)))
-        classes = _joined([sample.classes for sample in samples], like)
+        like = first_parameter(network)
+        table = joined([sample.table for sample in samples], like, batch=True)
+        assert isinstance(network, UResNetPPN)
+        out = network(image_tensor(table, network.shape, batch_size=len(samples)))
+        classes = joined([sample.classes for sample in samples], like)
         points = _labels([sample.points for sample in samples], like) if self.loss.ppn is not None else None
         vertices = _labels([sample.vertices for sample in samples], like) if self.loss.vertex is not None else None
         owners = None
         if self.restricted:
-            owners = _joined([sample.owners for sample in samples if sample.owners is not None], like)
+            owners = joined([sample.owners for sample in samples if sample.owners is not None], like)
         score: Score = self.loss(out, classes, points, vertices, owners)
         return score
-
-
-def _has_vertices(network: UResNetPPN) -> bool:
-    return network.vertex is not None or (network.ppn is not None and network.ppn.vertex_regression is not None)
 
 
 def point_task(request: TaskRequest) -> PointTask:
@@ -218,8 +225,8 @@ def point_task(request: TaskRequest) -> PointTask:
     if config.uresnet_loss.upweight_points:
         raise request.error("upweight_points is for a U-ResNet alone")
     classes = network.uresnet.num_classes
-    loss = config.build(classes, network.ppn is not None, _has_vertices(network))
-    return PointTask(loss, network.uresnet.backbone.shape.num_input, config.ppn_loss.restrict_to_clusters)
+    loss = config.build(classes, network.ppn is not None, network.proposes_vertices)
+    return PointTask(loss, network.shape.num_input, config.ppn_loss.restrict_to_clusters)
 
 
 @dataclass(frozen=True)
@@ -240,7 +247,9 @@ class GraphSpiceTask:
     def prepare(self, event: Event) -> VoxelSample:
         """Voxels, classes and clusters of an event."""
         truth = EventTruth.of(event)
-        return VoxelSample(_table(event, 1), _classes(event, self.predicted), truth.label(self.target).astype(np.int64))
+        return VoxelSample(
+            voxel_table(event, 1), voxel_classes(event, self.predicted), truth.label(self.target).astype(np.int64)
+        )
 
     def vary(self, sample: VoxelSample, random: np.random.Generator) -> VoxelSample:
         """The sample: nothing is drawn."""
@@ -250,12 +259,12 @@ class GraphSpiceTask:
     def score(self, network: nn.Module, samples: Sequence[VoxelSample]) -> Score:
         """Loss on a minibatch; clusters are compared with the truth in evaluation only."""
         assert isinstance(network, GraphSpice)
-        like = _first_parameter(network)
-        table = _joined([sample.table for sample in samples], like, batch=True)
-        classes = _joined([sample.classes for sample in samples], like)
+        like = first_parameter(network)
+        table = joined([sample.table for sample in samples], like, batch=True)
+        classes = joined([sample.classes for sample in samples], like)
         out = network(table, classes, batch_size=len(samples))
         found = None if network.training else network.cluster(out)
-        clusters = _joined([sample.owners for sample in samples if sample.owners is not None], like)
+        clusters = joined([sample.owners for sample in samples if sample.owners is not None], like)
         score: Score = self.loss(out, clusters, found)
         return score
 

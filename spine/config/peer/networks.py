@@ -160,7 +160,9 @@ def _chain(border: Border, modules: Tree) -> Tree:
     if chain and "stages" not in chain:
         return {**modules, "chain": {"stages": _by_mode(border, chain, modules)}}
     if isinstance(chain.get("stages"), list):
-        chain["stages"] = [_entry(border, s, (*keys, "stages", str(i))) for i, s in enumerate(chain["stages"])]
+        stages = [_entry(border, s, (*keys, "stages", str(i))) for i, s in enumerate(chain["stages"])]
+        chain["stages"] = [_inlined(border, stage, modules) for stage in stages]
+        modules = {name: block for name, block in modules.items() if name not in OPTIONS}
     chain = border.without(chain, keys, ("inputs",), "what the input offers is looked up in it")
     return {**modules, **({"chain": chain} if chain else {})}
 
@@ -172,6 +174,26 @@ def _entry(border: Border, stage: Any, keys: Keys) -> Any:
     own = {name: stage[name] for name in ("name", "provider", "uses", "loss") if name in stage}
     rest = {name: value for name, value in stage.items() if name not in own}
     return {**own, "config": one_level(border, rest, keys)}
+
+
+OPTIONS: Final = ("dbscan", "predict_points", "adapt_labels")
+"""Blocks beside the networks that hold options of stages."""
+
+
+def _inlined(border: Border, stage: Any, modules: Tree) -> Any:
+    """A stage with the options that it takes from such blocks under ``config``."""
+    if not isinstance(stage, Mapping):
+        return stage
+    used = [stage["uses"]] if isinstance(stage.get("uses"), str) else list(stage.get("uses") or ())
+    taken = [name for name in OPTIONS if name in used and isinstance(modules.get(name), Mapping)]
+    if not taken:
+        return stage
+    for name in taken:
+        border.moved((*MODULES, name), (*MODULES, "chain", "stages", str(stage.get("name")), "config", name))
+    config = {**mapping(stage.get("config")), **{name: modules[name] for name in taken}}
+    rest = {key: value for key, value in stage.items() if key not in ("uses", "config")}
+    uses = {"uses": left} if (left := [name for name in used if name not in taken]) else {}
+    return {**rest, **uses, "config": config}
 
 
 def _present(modules: Tree, *names: str) -> list[str]:
@@ -201,6 +223,8 @@ def _by_mode(border: Border, chain: Tree, modules: Tree) -> list[Tree]:
         border.moved((*MODULES, "chain", key), (*MODULES, "chain", "stages"))
     asked = {key: value for key, value in chain.items() if value is not None}
     stages = [stage for make in STAGES for stage in make(asked, modules)]
+    for name in OPTIONS:
+        modules.pop(name, None)
     if "calibration" in asked:
         _calibration(border, asked, modules, stages)
     return stages
@@ -239,11 +263,8 @@ def _segmentation(asked: Tree, modules: Tree) -> list[Tree]:
     if mode is None and points is None:
         return []
     name = "uresnet_ppn" if "uresnet_ppn" in modules else "uresnet"
-    return [
-        _named(
-            "segmentation", modules, _present(modules, name), {"mode": mode, "point_proposal": points}, f"{name}_loss"
-        )
-    ]
+    config = {"mode": mode, "point_proposal": points, "adapt_labels": modules.get("adapt_labels")}
+    return [_named("segmentation", modules, _present(modules, name), config, f"{name}_loss")]
 
 
 def _fragmentation(asked: Tree, modules: Tree) -> list[Tree]:
@@ -252,7 +273,7 @@ def _fragmentation(asked: Tree, modules: Tree) -> list[Tree]:
         return []
     config: Tree = {"mode": mode}
     if "dbscan" in str(mode) and isinstance(modules.get("dbscan"), Mapping):
-        config["dbscan"] = modules.pop("dbscan")
+        config["dbscan"] = modules["dbscan"]
     losses = {name: f"{name}_loss" for name in ("spice", "graph_spice")}
     return [_named("fragmentation", modules, _present(modules, "spice", "graph_spice"), config, losses)]
 
@@ -262,6 +283,7 @@ def _particles(asked: Tree, modules: Tree) -> list[Tree]:
     config = {name: asked.get(name) for name in names}
     if not any(config.values()):
         return []
+    config["predict_points"] = modules.get("predict_points")
     paths = ("shower", "track", "particle")
     uses = _present(modules, *(f"grappa_{path}" for path in paths))
     return [_named("particle_aggregation", modules, uses, config, {p: f"grappa_{p}_loss" for p in paths})]
@@ -279,7 +301,8 @@ def _interactions(asked: Tree, modules: Tree) -> list[Tree]:
     if mode is None:
         return []
     tasks = {task: asked[key] for task, key in TASKS.items() if key in asked}
-    config = {"mode": mode, "task_modes": tasks or None}
+    points = modules.get("predict_points") if mode == "grappa" else None
+    config = {"mode": mode, "task_modes": tasks or None, "predict_points": points}
     uses = _present(modules, "grappa_inter")
     return [_named("interaction_aggregation", modules, uses, config, "grappa_inter_loss")]
 

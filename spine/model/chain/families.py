@@ -7,17 +7,18 @@ asks for it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from spine.errors import ConfigError, did_you_mean
-from spine.model.chain.family import Family, by_mode, provider_place
+from spine.model.chain.family import GROUP, Family, by_mode, provider_place
 from spine.model.chain.formation import combine_fragments, combine_groups
 from spine.model.chain.paths import by_path
 
 if TYPE_CHECKING:
     from spine.model.chain.plan import StageLike
 
-__all__ = ["CHAIN_PRODUCTS", "FAMILIES", "provider_modules"]
+__all__ = ["ABSENT", "CHAIN_PRODUCTS", "FAMILIES", "find_family", "provider_modules"]
 
 _HERE = "spine.model.chain"
 
@@ -49,6 +50,11 @@ _SEGMENTATION = Family(
         "ppn_pred",
         "ppn_classify_endpoints",
         "vertex_points",
+        "softmax",
+        "evidence",
+        "concentration",
+        "expected_probability",
+        "uncertainty",
     ),
     {
         "label": f"{_HERE}.segmentation:label",
@@ -65,6 +71,7 @@ _FRAGMENTATION = Family(
         "label": f"{_HERE}.fragmentation:label",
         "dbscan": f"{_HERE}.fragmentation:dbscan",
         "graph_spice": "spine.model.providers:graph_spice",
+        "spice": "spine.model.spice.provider:spice",
     },
     by_mode,
     combine_fragments,
@@ -93,6 +100,20 @@ _PARTICLES = Family(
     combine_groups,
 )
 
+_IMAGES = Family(
+    "particle_image",
+    (
+        "particle_node_type_pred",
+        "particle_node_primary_pred",
+        "particle_node_orient_pred",
+        "particle_node_momentum_pred",
+        "particle_node_kinetic_energy_pred",
+        "particle_image_features",
+    ),
+    {"image": "spine.model.image.provider:particles"},
+    partial(by_mode, default="image"),
+)
+
 _INTERACTIONS = Family(
     "interaction_aggregation",
     (
@@ -102,6 +123,9 @@ _INTERACTIONS = Family(
         "particle_node_type_pred",
         "particle_node_primary_pred",
         "particle_node_orient_pred",
+        "particle_node_vertex_pred",
+        "particle_node_momentum_pred",
+        "particle_node_kinetic_energy_pred",
         "particle_edge_index",
         "particle_edge_pred",
     ),
@@ -114,8 +138,47 @@ _INTERACTIONS = Family(
     by_mode,
 )
 
-FAMILIES: dict[str, Family] = {f.name: f for f in (_DEGHOST, _SEGMENTATION, _FRAGMENTATION, _PARTICLES, _INTERACTIONS)}
+_VERTICES = Family(
+    "interaction_vertexing",
+    ("interaction_vertices", "interaction_vertex_scores"),
+    {"ppn": f"{_HERE}.vertexing:ppn", "grappa": "spine.model.grappa.vertexing:vertices"},
+    by_mode,
+)
+
+FAMILIES: dict[str, Family] = {
+    f.name: f for f in (_DEGHOST, _SEGMENTATION, _FRAGMENTATION, _PARTICLES, _IMAGES, _INTERACTIONS, _VERTICES)
+}
 """Every family by name."""
+
+ABSENT = {
+    "calibration": "calibrate the image before the chain reads it",
+    "track_breaking": "break tracks in the simulation, or leave the stage out",
+    "fragment_graph": "train networks on stored fragments: train.nodes=predicted",
+    "particle_graph": "train networks on stored particles: train.nodes=predicted",
+}
+"""Providers of SPINE that are not here, and what to do instead."""
+
+
+def find_family(name: str, where: str) -> Family:
+    """The family of that name.
+
+    Raises
+    ------
+    ConfigError
+        When there is none; says what to do.
+    """
+    if name in FAMILIES:
+        return FAMILIES[name]
+    if name in ABSENT:
+        raise ConfigError(f"SPINE's provider {name!r} is not here", where=where, mend=ABSENT[name])
+    if ":" in name:
+        raise ConfigError(
+            "providers of other packages are modes of a family", where=where, got=name,
+            mend=f"declare it as an entry point FAMILY.MODE of the group {GROUP!r}, and name the family and the mode",
+        )  # fmt: skip
+    mend = did_you_mean(name, FAMILIES)
+    raise ConfigError(f"no provider is called {name!r}", where=where, expected=", ".join(FAMILIES), mend=mend)
+
 
 CHAIN_PRODUCTS = frozenset(name for family in FAMILIES.values() for name in family.products)
 """Products that stages of the chain make, as against those of the input."""
@@ -136,9 +199,7 @@ def provider_modules(stages: Sequence[StageLike]) -> list[str]:
     """
     found: list[str] = []
     for stage in stages:
-        name, where = stage.provider or stage.name, f"chain.{stage.name}"
-        if name not in FAMILIES:
-            raise ConfigError(f"no provider is called {name!r}", where=where, mend=did_you_mean(name, FAMILIES))
-        family = FAMILIES[name]
+        where = f"chain.{stage.name}"
+        family = find_family(stage.provider or stage.name, where)
         found += [provider_place(family, part.mode, where)[0] for part in family.parts(family, stage.config, where)]
     return sorted(set(found))

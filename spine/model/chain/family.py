@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import entry_points
 from typing import Any, NamedTuple, TypeAlias
 
@@ -94,13 +95,19 @@ def find_provider(family: Family, mode: str, where: str) -> Provider:
     return found
 
 
+@cache
+def _others() -> dict[str, str]:
+    """Modes of other packages, looked for once."""
+    return {point.name: point.value for point in entry_points(group=GROUP)}
+
+
 def _modes(family: Family) -> dict[str, str]:
-    others = {p.name: p.value for p in entry_points(group=GROUP)}
     prefix = f"{family.name}."
-    return {**{n.removeprefix(prefix): v for n, v in others.items() if n.startswith(prefix)}, **family.modes}
+    others = {n.removeprefix(prefix): v for n, v in _others().items() if n.startswith(prefix)}
+    return {**others, **family.modes}
 
 
-def by_mode(family: Family, options: Options, where: str) -> list[Part]:
+def by_mode(family: Family, options: Options, where: str, default: str | None = None) -> list[Part]:
     """Parts of a stage whose options have a ``mode``.
 
     Several modes are joined by ``_`` (``dbscan_graph_spice``); the options of each then stand in a block of its
@@ -111,7 +118,7 @@ def by_mode(family: Family, options: Options, where: str) -> list[Part]:
     ConfigError
         When there is no mode, or a key belongs to no mode.
     """
-    mode = options.get("mode")
+    mode = options.get("mode", default)
     known = _modes(family)
     if not isinstance(mode, str):
         raise ConfigError("the stage has no mode", where=where, got=mode, expected=", ".join(sorted(known)))

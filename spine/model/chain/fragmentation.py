@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self, TypeAlias
+from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -12,7 +12,8 @@ from spine.model.chain.linearity import local_linearity
 from spine.model.chain.point_break import break_clusters, far_from
 from spine.model.chain.provider import provider
 from spine.model.chain.rows import cluster_feature, cluster_label, image_of, majority, voxel_order
-from spine.ops.arrays import BoolArray, FloatArray, IntArray
+from spine.model.point_prediction import PointPredictionConfig, ProposedPoints, predict_points
+from spine.ops.arrays import BoolArray, FloatArray, IntArray, NumberArray
 from spine.ops.clustering import Metric, clusters_from_labels
 from spine.ops.clustering import dbscan as density_clusters
 from spine.schema import Event, Ragged, Shape, Tensor
@@ -55,6 +56,10 @@ class DbscanFragmentation(StepConfig):
     use_label_break_points: bool = Field(
         False, description="Break at the ends of true particles instead of at predicted points"
     )
+    break_track_method: Literal["masked_dbscan"] = Field("masked_dbscan", description="How tracks are broken")
+    ppn_predictor: PointPredictionConfig | None = Field(
+        None, description="Options of predicted points; those that segmentation found if left out"
+    )
     break_linearity: float | None = Field(
         None,
         gt=0,
@@ -83,7 +88,10 @@ class DbscanFragmentation(StepConfig):
 def _required(cfg: DbscanFragmentation) -> tuple[str, ...]:
     if not cfg.break_shapes or cfg.break_linearity is not None:
         return ("data", "seg_pred")
-    return ("data", "seg_pred", "coord_label" if cfg.use_label_break_points else "ppn_pred")
+    if cfg.use_label_break_points:
+        return ("data", "seg_pred", "coord_label")
+    points = ("ppn_pred",) if cfg.ppn_predictor is None else ("ppn_points", "segmentation")
+    return ("data", "seg_pred", *points)
 
 
 @provider("fragmentation", "dbscan", requires=_required, provides=_MADE)
@@ -146,6 +154,14 @@ def _break_points(event: Event, cfg: DbscanFragmentation) -> FloatArray:
         truth: Tensor = event["coord_label"]
         points, shapes = truth.coords.reshape(-1, 3), np.repeat(truth.feature("shape"), 2)
     else:
-        found = np.asarray(event["ppn_pred"])
+        found = _predicted(event, cfg.ppn_predictor)
         points, shapes = found[:, 1:4], found[:, -1]
     return np.asarray(points[shapes != Shape.DELTA], dtype=np.float64)
+
+
+def _predicted(event: Event, cfg: PointPredictionConfig | None) -> NumberArray:
+    """Predicted points, with options of their own if there are any."""
+    if cfg is None:
+        return np.asarray(event["ppn_pred"])
+    coords = image_of(event).coords
+    return predict_points(ProposedPoints(coords, event["ppn_points"], event["segmentation"]), cfg)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -36,39 +36,46 @@ _READ = (
     "particle_shapes",
     "particle_primaries",
 )
-_MADE = (
-    "particle_start_points",
-    "particle_end_points",
-    "particle_group_pred",
-    "particle_node_type_pred",
-    "particle_node_primary_pred",
-)
+_MADE = ("particle_start_points", "particle_end_points", "particle_group_pred")
+_TASKS = {"type": "particle_node_type_pred", "primary": "particle_node_primary_pred"}
 N_SPECIES = 6
 
 
-class LabelInteractions(StepConfig):
+class TaskOptions(StepConfig):
+    """Options of every mode of interaction aggregation."""
+
+    task_modes: Mapping[str, Literal["grappa", "image", "label"] | None] = Field(
+        default_factory=dict, description="What predicts each property of particles; those of 'image' are left out"
+    )
+
+
+class LabelInteractions(TaskOptions):
     """Options of the true interactions."""
 
     points: PointMode = Field("label", description="Where the ends of particles come from")
 
 
-class SkipInteractions(StepConfig):
+class SkipInteractions(TaskOptions):
     """Options of interactions of one particle each."""
 
     points: PointMode = Field("extrema", description="Where the ends of particles come from")
 
 
-class GeometricInteractions(InteractionGrouping):
+class GeometricInteractions(InteractionGrouping, TaskOptions):
     """Options of interactions by geometry."""
 
     points: PointMode = Field("extrema", description="Where the ends of particles come from")
+
+
+def _made(cfg: TaskOptions) -> tuple[str, ...]:
+    return (*_MADE, *(name for task, name in _TASKS.items() if cfg.task_modes.get(task) != "image"))
 
 
 def _required(*more: str) -> Callable[[Any], tuple[str, ...]]:
     return lambda cfg: (*_READ, *more, *point_requirements(cfg.points))
 
 
-@provider("interaction_aggregation", "label", requires=_required("clust_label"), provides=_MADE)
+@provider("interaction_aggregation", "label", requires=_required("clust_label"), provides=_made)
 def label(event: Event, cfg: LabelInteractions) -> Result:
     """Interaction, species and origin of the truth.
 
@@ -86,7 +93,7 @@ def label(event: Event, cfg: LabelInteractions) -> Result:
         values = majority(cluster_label(event, name), leading)
         told = (values >= 0) & (values < scores.shape[1])
         scores[told] = one_hot(values[told], scores.shape[1])
-    return _products(_ends(event, cfg.points), groups, types, primaries)
+    return _products(cfg, _ends(event, cfg.points), groups, types, primaries)
 
 
 def _leading(event: Event, clusts: Ragged) -> Ragged:
@@ -98,19 +105,19 @@ def _leading(event: Event, clusts: Ragged) -> Ragged:
     return Ragged(clusts.values[kept], np.concatenate([[0], np.cumsum(lengths)]))
 
 
-@provider("interaction_aggregation", "skip", requires=_required(), provides=_MADE)
+@provider("interaction_aggregation", "skip", requires=_required(), provides=_made)
 def skip(event: Event, cfg: SkipInteractions) -> Result:
     """Each particle is an interaction; species and origin as in `shape_scores`."""
     groups = np.arange(len(event["particle_clusts"]), dtype=np.int64)
-    return _products(_ends(event, cfg.points), groups, *shape_scores(event["particle_shapes"]))
+    return _products(cfg, _ends(event, cfg.points), groups, *shape_scores(event["particle_shapes"]))
 
 
-@provider("interaction_aggregation", "geometric", requires=_required(), provides=_MADE)
+@provider("interaction_aggregation", "geometric", requires=_required(), provides=_made)
 def geometric(event: Event, cfg: GeometricInteractions) -> Result:
     """Particles that touch, and showers that point back to them; species and origin as in `shape_scores`."""
     ends = _ends(event, cfg.points)
     groups = group_particles(event, ends, cfg)
-    return _products(ends, groups, *shape_scores(event["particle_shapes"]))
+    return _products(cfg, ends, groups, *shape_scores(event["particle_shapes"]))
 
 
 def shape_scores(shapes: IntArray) -> tuple[FloatArray, FloatArray]:
@@ -136,11 +143,15 @@ def _ends(event: Event, mode: PointMode) -> Ends:
     return ends_of(event, primary_voxels(event), event["particle_shapes"], mode)
 
 
-def _products(ends: Ends, groups: IntArray, types: FloatArray, primaries: FloatArray) -> Result:
-    return {
+def _products(
+    cfg: TaskOptions, ends: Ends, groups: IntArray, types: FloatArray, primaries: FloatArray
+) -> dict[str, Any]:
+    products = {
         "particle_start_points": ends.start.astype(np.float32),
         "particle_end_points": ends.end.astype(np.float32),
         "particle_group_pred": groups.astype(np.int64),
         "particle_node_type_pred": types.astype(np.float32),
         "particle_node_primary_pred": primaries.astype(np.float32),
     }
+    made = _made(cfg)
+    return {name: value for name, value in products.items() if name in made}

@@ -34,7 +34,7 @@ def by_path(family: Family, options: Options, where: str) -> list[Part]:
     """Parts of a stage that sets ``shower_aggregation`` and ``track_aggregation``, or ``particle_aggregation``.
 
     ``mode`` is short for ``particle_aggregation``. The options of a path stand in a block ``MODE_PATH``, such as
-    ``geometric_shower``.
+    ``geometric_shower``; ``predict_points`` holds for all graph networks of the stage.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def by_path(family: Family, options: Options, where: str) -> list[Part]:
     del family
     modes = _modes(options, where)
     known = {f"{mode}_{path}" for path, mode in modes.items()} | {f"{path}_aggregation" for path in PATHS}
-    stray = sorted(set(options) - known - {"mode", "shower_primary"})
+    stray = sorted(set(options) - known - {"mode", "shower_primary", "predict_points"})
     if stray:
         raise ConfigError(f"unknown key {stray[0]!r}", where=where, mend=did_you_mean(stray[0], known))
     if options.get("shower_primary") not in (None, modes.get("shower")):
@@ -57,7 +57,9 @@ def by_path(family: Family, options: Options, where: str) -> list[Part]:
 
 def _part(path: str, mode: str, options: Options) -> Part:
     key = f"{mode}_{path}"
-    return Part(mode, {**(options.get(key) or {}), "path": path, "shapes": PATHS[path]}, key if key in options else "")
+    shared = {"predict_points": options["predict_points"]} if mode == "grappa" and "predict_points" in options else {}
+    own = {**shared, **(options.get(key) or {}), "path": path, "shapes": PATHS[path]}
+    return Part(mode, own, key if key in options else "")
 
 
 def _modes(options: Options, where: str) -> dict[str, str]:

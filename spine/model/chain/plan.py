@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from pydantic import ValidationError
 
 from spine.errors import ConfigError, StageError, did_you_mean
-from spine.model.chain.families import CHAIN_PRODUCTS, FAMILIES
+from spine.model.chain.families import CHAIN_PRODUCTS, FAMILIES, find_family
 from spine.model.chain.family import Family, Part, find_provider
 from spine.model.chain.provider import Names, Networks, Provider, Result
 from spine.schema import PRODUCTS, Block, Event
@@ -248,11 +248,7 @@ def _tried(stage: StageLike, networks: Networks, problems: list[ConfigError]) ->
 
 def _bind(stage: StageLike, networks: Networks) -> BoundStage:
     where = f"chain.{stage.name}"
-    name = stage.provider or stage.name
-    if name not in FAMILIES:
-        mend = did_you_mean(name, FAMILIES)
-        raise ConfigError(f"no provider is called {name!r}", where=where, expected=", ".join(FAMILIES), mend=mend)
-    family = FAMILIES[name]
+    family = find_family(stage.provider or stage.name, where)
     used = _used(stage, networks, where)
     parts = [_bind_part(family, part, used, where) for part in family.parts(family, stage.config, where)]
     _check_shapes(parts, where)
@@ -323,9 +319,17 @@ def _clashes(stages: Sequence[BoundStage]) -> Iterator[ConfigError]:
             if name in makers and name not in stage.replaces:
                 yield ConfigError(
                     f"stages {makers[name]!r} and {stage.name!r} both make {name!r}", where="chain",
-                    mend="remove one, or let the later provider declare that it replaces the product",
+                    mend=_mend_clash(name),
                 )  # fmt: skip
             makers[name] = stage.name
+
+
+def _mend_clash(name: str) -> str:
+    """What to do about a product that two stages make."""
+    task = name.removeprefix("particle_node_").removesuffix("_pred")
+    if name.startswith("particle_node_"):
+        return f"set 'task_modes: {{{task}: image}}' in the stage that shall not make it"
+    return "remove one, or let the later provider declare that it replaces the product"
 
 
 def _gaps(stages: Sequence[BoundStage], inputs: Collection[str]) -> Iterator[ConfigError]:

@@ -6,7 +6,8 @@ from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from spine.model.layer_config import Choice, ShapeName, UResNetConfig
+from spine.model.layer_config import Choice, UResNetConfig
+from spine.model.shape_names import ShapeName
 from spine.schema import Shape
 from spine.steps.step import StepConfig
 

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 from pydantic import BeforeValidator, Field, model_validator
 
 from spine.model.grappa.closest import DistanceAlgorithm
-from spine.model.layer_config import Choice, ShapeName
+from spine.model.layer_config import Choice
+from spine.model.shape_names import ShapeName
 from spine.schema import Shape
 from spine.steps.step import StepConfig
 

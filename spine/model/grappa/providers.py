@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from pydantic import Field
 
-from spine.errors import ConfigError
+from spine.errors import ConfigError, did_you_mean
 from spine.model.chain.formation import Groups
 from spine.model.chain.paths import PathConfig
 from spine.model.chain.points import PointMode, ends_of, point_requirements
@@ -23,7 +23,7 @@ from spine.model.grappa.ends import EndOptions, network_ends
 from spine.model.grappa.network import GrapPA
 from spine.ops.arrays import IntArray, NumberArray
 from spine.ops.segments import lengths_to_offsets
-from spine.schema import Block, Event, Ragged, Shape
+from spine.schema import PRODUCTS, Block, Event, Ragged, Shape
 from spine.steps.step import StepConfig
 
 __all__ = [
@@ -60,7 +60,7 @@ class GrapPAInteractions(StepConfig):
 
     points: PointMode = Field("ppn", description="Where the ends of particles come from")
     predict_points: EndOptions = Field(EndOptions(), description="How they are found among proposed points")
-    task_modes: Mapping[str, Literal["grappa", "image"] | None] = Field(
+    task_modes: Mapping[str, Literal["grappa", "image", "label"] | None] = Field(
         default_factory=dict, description="What predicts each property of particles; those of 'image' are left out"
     )
 
@@ -142,17 +142,35 @@ def _groups(rows: IntArray, clusters: Clusters, result: GraphResult) -> Groups:
     return Groups(rows, result.groups, scores.astype(np.float64), ends[:, :3], ends[:, 3:], products)
 
 
-def _made(cfg: GrapPAInteractions) -> tuple[str, ...]:
-    tasks = (f"particle_node_{task}_pred" for task in ("type", "primary") if cfg.task_modes.get(task) != "image")
-    return ("particle_start_points", "particle_end_points", "particle_group_pred", *tasks)
+def _further(cfg: GrapPAInteractions, networks: Networks) -> tuple[str, ...]:
+    """Products of the heads of the network that no other network replaces."""
+    heads = [name for name in _network(networks, "grappa_inter").prediction_names if name.startswith("node_")]
+    made = [f"particle_{name}" for name in heads if _task(name) not in _elsewhere(cfg)]
+    if strange := [name for name in made if name not in PRODUCTS]:
+        raise ConfigError(
+            f"no product is made of the head {_task(strange[0].removeprefix('particle_'))!r}",
+            where="grappa_inter.gnn_model.node_pred", mend=did_you_mean(strange[0], PRODUCTS),
+        )  # fmt: skip
+    return tuple(made)
+
+
+def _task(name: str) -> str:
+    """Task of a prediction, such as ``type`` of ``node_type_pred``."""
+    return name.removeprefix("node_").removesuffix("_pred")
+
+
+def _elsewhere(cfg: GrapPAInteractions) -> set[str]:
+    """Tasks that are left to another network."""
+    return {task for task, mode in cfg.task_modes.items() if mode == "image"}
 
 
 @provider(
     "interaction_aggregation",
     "grappa",
     requires=lambda cfg: (*PARTICLES, *point_requirements(cfg.points)),
-    provides=_made,
+    provides=("particle_start_points", "particle_end_points", "particle_group_pred"),
     per="block",
+    further=_further,
 )
 def interactions(block: Block, cfg: GrapPAInteractions, networks: Networks) -> list[Result]:
     """Groups of particles, and what the network says of each of them.
@@ -225,8 +243,7 @@ def _products(rows: IntArray, clusters: Clusters, result: GraphResult, cfg: Grap
         "particle_edge_pred": result.predictions["edge_pred"],
     }
     for name, scores in result.predictions.items():
-        task = name.removeprefix("node_").removesuffix("_pred")
-        if name.startswith("node") and cfg.task_modes.get(task) != "image":
+        if name.startswith("node") and _task(name) not in _elsewhere(cfg):
             products[f"particle_{name}"] = _all_rows(scores, rows, len(clusters))
     return products
 
