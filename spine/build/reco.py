@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
 
 from spine.build.config import BuildConfig
 from spine.build.units import positions
@@ -60,6 +59,8 @@ def _scores(logits: Array) -> Array:
     """Softmax of each row; NaN where a network was not asked (all logits are minus infinity)."""
     scores = np.full(logits.shape, np.nan)
     asked = np.isfinite(logits).any(axis=1)
+    from scipy.special import softmax
+
     scores[asked] = softmax(logits[asked].astype(np.float64), axis=1)
     return scores
 

@@ -6,9 +6,6 @@ from typing import Literal, NamedTuple, TypeAlias
 
 import numba
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components as csgraph_components
-from scipy.spatial import cKDTree
 
 from spine.errors import DataError
 from spine.ops.arrays import IntArray, NumberArray, RealArray
@@ -49,6 +46,8 @@ def radius_edges(points: RealArray, radius: float, metric: Metric = "euclidean")
         raise DataError("unknown metric", got=metric, expected=tuple(METRIC_ORDERS))
     if len(points) < 2:
         return np.empty((0, 2), dtype=np.int64)
+    from scipy.spatial import cKDTree
+
     tree = cKDTree(np.asarray(points, dtype=np.float64))
     pairs = tree.query_pairs(radius, p=METRIC_ORDERS[metric], output_type="ndarray").astype(np.int64)
     return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
@@ -63,6 +62,9 @@ def connected_components(edges: NumberArray, count: int) -> IntArray:
     if count == 0:
         return np.empty(0, dtype=np.int64)
     ones = np.ones(len(edges), dtype=np.int8)
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components as csgraph_components
+
     graph = coo_array((ones, (edges[:, 0], edges[:, 1])), shape=(count, count))
     return number_by_first_row(csgraph_components(graph, directed=False)[1])
 

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numba
 import numpy as np
-from scipy.spatial import cKDTree
 
 from spine.errors import DataError
 from spine.ops.arrays import FloatArray, IntArray, NumberArray, RealArray
@@ -61,6 +60,8 @@ def nearest_neighbours(points: RealArray, queries: RealArray, k: int = 1) -> tup
     shape = (len(queries), k)
     if len(points) == 0 or len(queries) == 0:
         return np.full(shape, np.inf), np.full(shape, -1, dtype=np.int64)
+    from scipy.spatial import cKDTree
+
     tree = cKDTree(np.asarray(points, dtype=np.float64))
     distances, rows = tree.query(np.asarray(queries, dtype=np.float64), k=np.arange(1, k + 1))
     return np.asarray(distances), np.where(rows < len(points), rows, -1).astype(np.int64)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 import numpy as np
-from scipy.sparse import csr_array
-from scipy.spatial import cKDTree
 
 from spine.errors import DataError
 from spine.ops.arrays import BoolArray, FloatArray, IntArray, NumberArray, RealArray
 from spine.ops.segments import check_offsets, offsets_to_owners, segment_mean
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 __all__ = [
     "Matches",
@@ -82,6 +83,8 @@ def _counts_apart(
 
 
 def _incidence(columns: IntArray, offsets: IntArray, width: int) -> csr_array:
+    from scipy.sparse import csr_array
+
     cells = np.unique(offsets_to_owners(offsets) * width + columns)
     rows, columns = np.divmod(cells, width)
     return csr_array((np.ones(len(cells), np.int64), (rows, columns)), shape=(len(offsets) - 1, width))
@@ -132,6 +135,8 @@ def chamfer_distances(
 
 
 def _mean_gaps(points: RealArray, offsets: NumberArray, others: RealArray, ends: NumberArray) -> FloatArray:
+    from scipy.spatial import cKDTree
+
     gaps = np.full((len(ends) - 1, len(points)), np.inf)
     for row in np.flatnonzero(np.diff(ends)):
         gaps[row], _ = cKDTree(others[ends[row] : ends[row + 1]]).query(points)

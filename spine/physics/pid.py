@@ -7,7 +7,6 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import minimize_scalar
 
 from spine.errors import DataError
 from spine.ops.arrays import FloatArray, RealArray
@@ -93,6 +92,8 @@ def template_chi2(dedx: RealArray, distance: RealArray, pid: int, options: Templ
     rough = [chi2(offset) for offset in grid]
     best = int(np.argmin(rough))
     bounds = (grid[max(best - 1, 0)], grid[min(best + 1, 40)])
+    from scipy.optimize import minimize_scalar
+
     return min(rough[best], float(minimize_scalar(chi2, bounds=bounds, method="bounded").fun))
 
 

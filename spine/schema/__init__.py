@@ -8,7 +8,7 @@ from spine.schema.enums import NuCurrentType, NuInteractionScheme, Pid, Shape
 from spine.schema.event import Event, Tensor, row_of
 from spine.schema.products import PRODUCTS, Product, product
 from spine.schema.ragged import Ragged, offsets_of
-from spine.schema.table import Row, Table
+from spine.schema.table import Row, Table, TableSlice
 
 __all__ = [
     "PRODUCTS",
@@ -24,6 +24,7 @@ __all__ = [
     "Row",
     "Shape",
     "Table",
+    "TableSlice",
     "Tensor",
     "offsets_of",
     "product",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -15,7 +16,7 @@ from spine.schema.ragged import Ragged
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Row", "Table"]
+__all__ = ["Row", "Table", "TableSlice"]
 
 Array = NDArray[Any]
 
@@ -41,6 +42,42 @@ def _coerced(column: Column, value: Any, n: int) -> Array | Ragged:
         got = len(result) if isinstance(result, Ragged) else result.shape
         raise SchemaError(f"column {column.name!r} does not fit the table", got=got, expected=(n, *column.shape))
     return result
+
+
+class TableSlice(Mapping[str, Any]):
+    """Columns of a run of rows of a table, looked up when asked for.
+
+    Parameters
+    ----------
+    table : Table
+    start, stop : int
+        The rows.
+    """
+
+    def __init__(self, table: Table, start: int, stop: int) -> None:
+        self.table, self.start, self.stop = table, start, stop
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self.table.has(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self.table.record.columns if name in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.table[name][self.start : self.stop]
+
+
+def _common_run(parts: Sequence[Table]) -> TableSlice | None:
+    """The rows of one table from which all parts were cut, one after the other; None where they were not."""
+    slices = [part._lazy for part in parts if isinstance(part._lazy, TableSlice)]
+    if len(slices) < len(parts) or any(one.table is not slices[0].table for one in slices):
+        return None
+    if any(one.stop != other.start for one, other in pairwise(slices)):
+        return None
+    return TableSlice(slices[0].table, slices[0].start, slices[-1].stop)
 
 
 class Table:
@@ -75,6 +112,7 @@ class Table:
         self._columns: dict[str, Array | Ragged] = {}
         self._lazy: Mapping[str, Any] = lazy if lazy is not None else {}
         self._blank: set[str] = set()
+        self._own: set[str] = set()
         for name, value in (columns or {}).items():
             self[name] = value
 
@@ -119,6 +157,7 @@ class Table:
         column = self.record.column(name)
         if column.of is None:
             self._columns[name] = _coerced(column, value, self._n)
+            self._own.add(name)
             self._blank.discard(name)
 
     def has(self, name: str) -> bool:
@@ -138,19 +177,24 @@ class Table:
 
     def copy(self) -> Table:
         """A table whose columns can be replaced without touching this one."""
-        return Table(self.record, self._n, dict(self._columns), self._lazy)
+        twin = Table(self.record, self._n, lazy=self._lazy)
+        twin._columns, twin._blank, twin._own = dict(self._columns), set(self._blank), set(self._own)
+        return twin
 
     @classmethod
     def concat(cls, parts: Sequence[Table]) -> Table:
         """Rows of all parts (at least one, of one record), in order."""
         record = parts[0].record
         names = [name for name in record.columns if any(part.has(name) for part in parts)]
-        joined = {
-            name: Ragged.concat([p[name] for p in parts])
-            if record.columns[name].kind == "ragged"
-            else np.concatenate([p[name] for p in parts])
-            for name in names
-        }
+        run, changed = _common_run(parts), set[str]().union(*(part._own for part in parts))
+        joined: dict[str, Any] = {}
+        for name in names:
+            if run is not None and name not in changed and name in run:
+                joined[name] = run[name]
+            elif record.columns[name].kind == "ragged":
+                joined[name] = Ragged.concat([part[name] for part in parts])
+            else:
+                joined[name] = np.concatenate([part[name] for part in parts])
         return cls(record, sum(map(len, parts)), lazy=joined)
 
     @classmethod

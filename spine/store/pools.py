@@ -140,6 +140,7 @@ class _Columns(Mapping[str, Any]):
         self._fixed = group["fixed"]
         self._names = set(self._fixed.dtype.names or ())
         self._range = (start, stop)
+        self._rows: Array | None = None
         self._record = record
         self._pools = {}
         for name, pool in group["variables"].items():
@@ -161,18 +162,23 @@ class _Columns(Mapping[str, Any]):
         start, stop = self._range
         column = self._record.column(name)
         if name in self._names:
-            values = self._fixed.fields(name)[start:stop]
-            return np.asarray(values).astype(column.dtype, copy=False).reshape(stop - start, *column.shape)
+            values = np.ascontiguousarray(self._stored()[name])
+            return values.astype(column.dtype, copy=False).reshape(stop - start, *column.shape)
         number, pool, j = self._pools[name]
         ragged = self._pool_column(number, pool, j)
         if column.kind == "text":
             return np.array([row.tobytes().decode() for row in ragged], dtype=object)
         return Ragged(ragged.values.astype(column.dtype, copy=False), ragged.offsets)
 
+    def _stored(self) -> Array:
+        """Rows of fixed size as the file holds them, read once: all columns lie beside each other there."""
+        if self._rows is None:
+            self._rows = self._fixed[self._range[0] : self._range[1]]
+        return self._rows
+
     def _pool_column(self, number: int, pool: h5py.Group, j: int) -> Ragged:
-        start, stop = self._range
         if number not in self._positions:
-            positions = self._fixed.fields(f"_var_offsets_{number}")[start:stop]
+            positions = self._stored()[f"_var_offsets_{number}"]
             first, last = (int(positions[0, 0]), int(positions[-1, -1])) if len(positions) else (0, 0)
             self._positions[number] = positions
             self._values[number] = (first, pool["values"][first:last])

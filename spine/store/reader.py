@@ -16,7 +16,7 @@ import yaml
 from numpy.typing import NDArray
 
 from spine.errors import DataError, did_you_mean
-from spine.schema import Block, Event, Product, Ragged, Table, Tensor
+from spine.schema import Block, Event, Product, Ragged, Table, TableSlice, Tensor
 from spine.schema.products import LABEL_TABLE, PRODUCTS
 from spine.store.foreign import product_of_group
 from spine.store.layout import elements_of, event_bounds, feature_names, lists_of, texts_of
@@ -31,27 +31,8 @@ LABELS = Product("particles", "objects", "Labels", record=LABEL_TABLE)
 """The table of a cluster label."""
 
 
-class _Slice(Mapping[str, Any]):
-    """Columns of a run of rows of a table, looked up when asked for."""
-
-    def __init__(self, table: Table, start: int, stop: int) -> None:
-        self._table, self._rows = table, slice(start, stop)
-
-    def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and self._table.has(name)
-
-    def __iter__(self) -> Iterator[str]:
-        return (name for name in self._table.record.columns if name in self)
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-    def __getitem__(self, name: str) -> Any:
-        return self._table[name][self._rows]
-
-
 def _sliced(table: Table, start: int, stop: int) -> Table:
-    return Table(table.record, stop - start, lazy=_Slice(table, start, stop))
+    return Table(table.record, stop - start, lazy=TableSlice(table, start, stop))
 
 
 @dataclass(frozen=True)
