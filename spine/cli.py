@@ -275,6 +275,8 @@ def main() -> None:
     from spine.job import is_job
     from spine.job import main as run_job
 
+    if sys.argv[1:] == ["-v"]:  # SPINE's version; before a command it means verbose
+        sys.argv[1:] = ["--version"]
     try:
         if is_job(sys.argv[1:]):
             _speak(logging.INFO)

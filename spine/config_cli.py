@@ -102,7 +102,7 @@ def import_(
     """Turn a configuration of SPINE into one of this package, or say everything that is not supported."""
     found = _load(path, overrides)
     head = "".join(f"# {note}\n" for note in (f"Made from {path.name}.", *found.notes))
-    text = head + _yaml(found.tree)
+    text = head + _yaml({"extends": [], **found.tree})
     if output is None:
         typer.echo(text, nl=False)
     else:

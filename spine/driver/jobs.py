@@ -6,6 +6,7 @@ import logging
 import multiprocessing
 import os
 import platform
+import sys
 from pathlib import Path
 
 import yaml
@@ -76,6 +77,8 @@ def _ranked(rank: int, text: str, given: list[str]) -> None:
     """Body of one of several processes."""
     config = Config.model_validate_json(text)
     config.__pydantic_fields_set__.intersection_update(given)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logger.setLevel(logging.WARNING if rank else config.base.verbosity.upper())
     world = str(config.base.world_size)
     os.environ.update(ADDRESS | dict(os.environ) | {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": world})
     run_process(rank, config)

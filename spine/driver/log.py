@@ -38,7 +38,7 @@ def log_name(model: bool, builder: bool, rank: int | None, start: int) -> str:
         First iteration.
     """
     if builder or not model:
-        return "spine_log.csv"
+        return f"spine_proc{rank}_log.csv" if rank else "spine_log.csv"
     process = "" if rank is None else f"_proc{rank}"
     return f"inference{process}_log-{start:07d}.csv"
 

@@ -39,6 +39,8 @@ def columns(*watches: str) -> list[str]:
 def test_names() -> None:
     assert log_name(False, False, None, 0) == "spine_log.csv"
     assert log_name(True, True, None, 7) == "spine_log.csv"
+    assert log_name(False, False, 0, 0) == "spine_log.csv"
+    assert log_name(False, False, 2, 0) == "spine_proc2_log.csv"
     assert log_name(True, False, None, 7) == "inference_log-0000007.csv"
     assert log_name(True, False, 3, 12345678) == "inference_proc3_log-12345678.csv"
 

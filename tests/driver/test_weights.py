@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 from spine.config.source import merge
-from spine.driver import Driver
+from spine.driver import Batch, Driver
 from spine.driver.jobs import run_driver
 from spine.driver.networks import checkpoints_of
 from spine.driver.settings import typed_config
 from spine.errors import ConfigError
+from spine.stages import infer
+from spine.store.source import open_events
 
 torch = pytest.importorskip("torch")
 
@@ -79,6 +81,19 @@ def _with(driver: Driver, path: Path) -> np.ndarray[Any, Any]:
     assert driver.model is not None
     driver.model.load_weights(str(path))
     return scores(driver)
+
+
+def test_the_same_as_the_stage(tmp_path: Path) -> None:
+    path = stored(Driver(settings(tmp_path)), tmp_path / "a.ckpt", 1)
+    config = typed_config(settings(tmp_path, model={"weight_path": str(path)}))
+    infer.run(GENUINE, tmp_path / "infer.h5", config)
+    driver = Driver(config)
+    driver.apply_filter(n_entry=3)
+    with open_events(tmp_path / "infer.h5") as file:
+        for number, batch in enumerate(driver):
+            assert isinstance(batch, Batch)
+            for name in ("segmentation", "seg_pred"):
+                np.testing.assert_array_equal(batch[name][0], file.event(number)[name])
 
 
 def test_wrong_weights(tmp_path: Path) -> None:
