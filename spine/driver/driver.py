@@ -189,16 +189,7 @@ class Driver:
         run_event_list: Sequence[tuple[int, int, int]] | None = None,
         skip_run_event_list: Sequence[tuple[int, int, int]] | None = None,
     ) -> None:
-        """Choose events anew, among all of the inputs.
-
-        Parameters
-        ----------
-        n_entry, n_skip : int, optional
-            Number of events to take, after leaving out some.
-        entry_list, skip_entry_list : sequence of int, optional
-            Entries to take or to leave out.
-        run_event_list, skip_run_event_list : sequence of (run, subrun, event), optional
-            Events to take or to leave out.
+        """Choose events anew, among all of the inputs; see `spine.store.selection.Selected`.
 
         Raises
         ------
@@ -252,11 +243,8 @@ class Driver:
 
         Raises
         ------
-        ConfigError, DataError
-            When an event is named with a loader, or not named without one; when there is no such event, or it is
-            broken: notes name the step.
-        StopIteration
-            When a loader has come to the end.
+        ConfigError, DataError, StopIteration
+            See `Inputs.load`; when an event is broken, notes name the step.
         """
         del iteration, epoch
         self.watch.reset()
