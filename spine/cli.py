@@ -225,6 +225,23 @@ def export(
 
 
 @app.command()
+def display(
+    sources: Annotated[list[Path], typer.Argument(help="Outputs of build or post, or files of SPINE.")],
+    output: OutputOption = Path("events.html"),
+    events: Annotated[int, typer.Option(help="Number of events, taken from each file in turn.")] = 20,
+    max_points: Annotated[int, typer.Option(help="Points drawn per event and side.")] = 20_000,
+    title: Annotated[str, typer.Option(help="Title of the page.")] = "Events",
+    detector: Annotated[str, typer.Option(help="Detector whose volumes are drawn; that of the file by default.")] = "",
+) -> None:
+    """Write a page that shows events, which needs nothing else."""
+    from spine.report import ReportOptions, detector_options, write_display
+
+    options = ReportOptions(title=title, events=events, max_points=max_points)
+    shown = write_display(sources, output, detector_options(options, detector) if detector else options)
+    typer.echo(f"{output}: {len(shown)} events")
+
+
+@app.command()
 def litify(
     source: SourceArgument,
     output: OutputOption,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from spine.report.display import write_display
+from spine.report.display import detector_options, write_display
 from spine.report.options import ReportOptions, ReportOutputs
 from spine.report.page import write_report
 
-__all__ = ["ReportOptions", "ReportOutputs", "write_display", "write_report"]
+__all__ = ["ReportOptions", "ReportOutputs", "detector_options", "write_display", "write_report"]

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from spine.errors import DataError
+import yaml
+
+from spine.errors import ConfigError, DataError
+from spine.geometry import load_detector
 from spine.report.content import Json
 from spine.report.options import ReportOptions
 from spine.report.page import packaged, rendered
@@ -18,9 +22,10 @@ from spine.schema import Event
 from spine.store.atomic import atomic_file
 from spine.store.provenance import lineage_of, source_of
 from spine.store.reader import EventFile
+from spine.store.source import open_events
 from spine.store.writer import NO_ENTRY
 
-__all__ = ["write_display"]
+__all__ = ["detector_options", "write_display"]
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ def _gallery(files: Sequence[Path], options: ReportOptions) -> Iterator[Shown]:
     for path, start, n in zip(files, starts, shares(lengths, options.events), strict=True):
         if n == 0:
             continue
-        with EventFile(path) as file:
+        with open_events(path) as file:
             for event in file.block(0, n):
                 yield _shown(event, start + int(event.get("index", event.entry)), options)
 
@@ -78,13 +83,65 @@ def _places(files: Sequence[Path]) -> tuple[list[int], list[int]]:
     starts: list[int] = []
     total, last = 0, ""
     for path in files:
-        with EventFile(path) as file:
+        with open_events(path) as file:
             source = source_of(lineage_of(file)) or str(path)
             starts.append(starts[-1] if source == last else total)
             lengths.append(len(file))
             total += len(file) + sum(failure.entry != NO_ENTRY for failure in file.failures())
             last = source
     return lengths, starts
+
+
+def detector_options(options: ReportOptions, detector: str, tag: str | None = None) -> ReportOptions:
+    """The options with the active volumes of a detector.
+
+    Parameters
+    ----------
+    options : ReportOptions
+        Other settings.
+    detector : str
+        Name of a shipped detector, or a geometry file.
+    tag : str, optional
+        Its variant, the latest by default.
+
+    Raises
+    ------
+    ConfigError
+        When there is no such detector.
+    """
+    found = load_detector(detector, tag)
+    corners = found.tpcs.transpose(0, 2, 1).tolist()
+    boxes = tuple((_corner(lower), _corner(upper)) for lower, upper in corners)
+    return replace(options, detector=found.name, boxes=boxes)
+
+
+def _corner(values: Sequence[float]) -> tuple[float, float, float]:
+    x, y, z = values
+    return x, y, z
+
+
+def _geometry(file: EventFile) -> Mapping[str, Any]:
+    """Detector which the configuration of a file, or of one that it continues, names."""
+    stored = [json.loads(file.attribute("config", "{}")), yaml.safe_load(file.attribute("cfg", "{}"))]
+    for config in stored:
+        geo = (config or {}).get("geo") or {}
+        if geo.get("detector"):
+            return dict(geo)
+    return _geometry(file.parent()) if file.attribute("parent") else {}
+
+
+def _with_volumes(files: Sequence[Path], options: ReportOptions) -> ReportOptions:
+    """The options with the volumes of the detector of the first file, where none are given and it names a known one."""
+    if options.boxes or not files:
+        return options
+    with open_events(files[0]) as file:
+        geo = _geometry(file)
+    if not geo:
+        return options
+    try:
+        return detector_options(options, str(geo["detector"]), geo.get("tag"))
+    except ConfigError:  # a geometry file of another machine: the page does without
+        return options
 
 
 def _island(value: Json) -> str:
@@ -102,7 +159,7 @@ def write_display(files: Sequence[Path], output: Path, options: ReportOptions) -
     output : Path
         The page.
     options : ReportOptions
-        Title, number of events and points, detector.
+        Title, number of events and points, detector; without one, that of the first file.
 
     Returns
     -------
@@ -116,6 +173,7 @@ def write_display(files: Sequence[Path], output: Path, options: ReportOptions) -
     StageError
         When the page cannot be written.
     """
+    options = _with_volumes(files, options)
     gallery = list(_gallery(files, options))
     repeated = sorted({e.number for e in gallery if sum(o.number == e.number for o in gallery) > 1})
     if repeated:

@@ -9,7 +9,7 @@ from pathlib import Path
 from spine.config.model import Config
 from spine.report import ReportOptions, ReportOutputs, write_display, write_report
 from spine.stages.outcome import Progress, StageReport
-from spine.store.reader import EventFile
+from spine.store.source import open_events
 
 __all__ = ["ReportInputs", "run"]
 
@@ -37,7 +37,7 @@ def _provenance(files: Sequence[Path]) -> dict[str, str]:
     """What the first file tells of its making."""
     if not files:
         return {}
-    with EventFile(files[0]) as file:
+    with open_events(files[0]) as file:
         return {name: file.attribute(name) for name in ("version", "stage", "code", "config", "post_processors")}
 
 

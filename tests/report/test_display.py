@@ -3,19 +3,22 @@ from __future__ import annotations
 import base64
 import json
 import re
-import shutil
-import subprocess
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
+from typer.testing import CliRunner
 
+from spine.cli import app
 from spine.errors import DataError
+from spine.geometry import load_detector
 from spine.report import ReportOptions, write_display
 from spine.report.display import shares
 from spine.report.payload import box_edges, decode, encode
@@ -23,8 +26,9 @@ from spine.report.scene import Cloud, Scene, scene_of
 from spine.schema import Event, Ragged, Table, product, row_of
 from spine.store.reader import EventFile
 from spine.store.writer import EventWriter, Failure, FileInfo
+from tests.browser import Browser, needs_browser
 
-CHROMIUM = shutil.which("chromium")
+PEER = Path(__file__).parents[1] / "golden" / "data" / "post" / "reco" / "events3_v1.h5"
 CORNER, VOXEL = np.full(3, -30.0), 0.3
 
 
@@ -216,53 +220,151 @@ def test_script_is_short() -> None:
     assert len(script.read_text().splitlines()) <= 300
 
 
-def browse(page: Path, hash_: str, folder: Path, *flags: str) -> str:
-    """The page as Chromium has it after its scripts ran, and a picture in ``shot.png``."""
-    assert CHROMIUM is not None
-    gpu = flags or ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
-    command = [
-        CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", *gpu, f"--user-data-dir={folder / 'profile'}",
-        "--virtual-time-budget=6000", "--window-size=900,600", "--enable-logging=stderr",
-        f"--screenshot={folder / 'shot.png'}", "--dump-dom", f"{page.as_uri()}{hash_}",
-    ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    said = [line for line in done.stderr.splitlines() if "CONSOLE" in line and "GL Driver Message" not in line]
-    assert said == []
-    return done.stdout
+def lit_pixels(path: Path) -> int:
+    """Pixels of the drawing that are not of the ground, below the bar and the headings."""
+    from matplotlib.image import imread
+
+    picture = imread(path)[160:, :, :3]
+    return int((np.abs(picture - picture[0, 0]).max(axis=2) > 0.2).sum())
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
-def test_chromium_draws_the_event_that_the_address_names(tmp_path: Path) -> None:
+def opened(browser: Browser, page: Path, hash_: str = "") -> dict[str, str]:
+    """What the page says of itself when it is ready."""
+    browser.open(page, hash_)
+    for _ in range(200):
+        data: dict[str, str] = browser.run(
+            "return {...document.body.dataset, message: document.getElementById('message').textContent}"
+        )
+        if "state" in data or "error" in data or data["message"]:
+            return data
+        time.sleep(0.05)
+    raise AssertionError(browser.said())
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with Browser(tmp_path_factory.mktemp("browser")) as one:
+        yield one
+
+
+@needs_browser
+def test_chromium_draws_the_event_that_the_address_names(browser: Browser, tmp_path: Path) -> None:
     from matplotlib.image import imread
 
     write_display([written(tmp_path / "a.h5", [300, 500])], tmp_path / "e.html", ReportOptions())
-    page = browse(tmp_path / "e.html", "#event=1&color=pid", tmp_path)
-    body = re.search(r"<body[^>]*>", page)
-    assert body is not None
-    assert 'data-state="ready"' in body[0]
-    assert 'data-event="1"' in body[0]
-    assert 'data-points="500"' in body[0]
-    assert "data-error" not in body[0]
-    assert "muon (1 | 1)" in page
-    picture = imread(tmp_path / "shot.png")[..., :3]
+    data = opened(browser, tmp_path / "e.html", "#event=1&color=pid")
+    assert (data["state"], data["event"], data["points"]) == ("ready", "1", "500")
+    assert "error" not in data
+    assert "muon (1 | 1)" in browser.run("return document.getElementById('legend').textContent")
+    picture = imread(browser.picture(tmp_path / "shot.png"))[..., :3]
     muon = np.abs(picture - np.array([0xFF, 0x8C, 0x3B]) / 255).max(axis=2) < 0.05
     half = picture.shape[1] // 2
     assert muon[:, :half].sum() > 100
     assert muon[:, half:].sum() > 100
+    assert browser.said() == []
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+@needs_browser
+@pytest.mark.parametrize("color", ["shape", "pid", "particle", "interaction", "charge", "match"])
+def test_every_colouring_draws(browser: Browser, tmp_path: Path, color: str) -> None:
+    write_display([written(tmp_path / "a.h5", [300])], tmp_path / "e.html", ReportOptions())
+    assert opened(browser, tmp_path / "e.html", f"#event=0&color={color}")["state"] == "ready"
+    assert browser.run("return document.getElementById('color').value") == color
+    assert lit_pixels(browser.picture(tmp_path / "shot.png")) > 200
+    assert browser.said() == []
+
+
+PLACE = """
+const side = state.event.sides.reco, i = side.particle.findIndex((row) => row === 0), pane = panes()[0];
+const m = matrix(pane.width / pane.height), [x, y, z] = side.points.slice(3 * i, 3 * i + 3);
+const at = (k) => m[k] * x + m[4 + k] * y + m[8 + k] * z + m[12 + k], box = canvas.getBoundingClientRect();
+return [box.x + (at(0) / at(3) + 1) / 2 * pane.width, box.y + (1 - at(1) / at(3)) / 2 * pane.height];
+"""
+"""Where a point of the first particle is seen on the page."""
+
+
+@needs_browser
+def test_pointer_brings_up_the_card_and_lights_the_match(browser: Browser, tmp_path: Path) -> None:
+    write_display([PEER], tmp_path / "e.html", ReportOptions())
+    opened(browser, tmp_path / "e.html", "#event=1")
+    browser.point(*browser.run(PLACE))
+    card = browser.run("return getComputedStyle($('card')).display + $('card').textContent")
+    assert card.startswith("block")
+    assert re.search(r"particle\d+.*class.*species.*kinetic energy.*length.*match", card)
+    assert browser.run("return lit('reco')") == browser.run("return state.hover.row")
+    browser.point(5, 5)
+    assert browser.said() == []
+
+
+@needs_browser
+def test_switches_keys_and_links(browser: Browser, tmp_path: Path) -> None:
+    options = ReportOptions(detector="box", boxes=(((-30, -30, -30), (30, 30, 30)),))
+    write_display([written(tmp_path / "a.h5", [300, 500])], tmp_path / "e.html", options)
+    opened(browser, tmp_path / "e.html", "#event=0")
+    counts = {"frame": "lines", "boxes": "lines", "vertices": "marks", "ends": "ends", "directions": "lines"}
+    for name, layer in counts.items():
+        before = browser.run(f"return layers.reco.{layer}.n || 0")
+        browser.run(f"$('{name}').click()")
+        after = browser.run(f"return layers.reco.{layer}.n || 0")
+        assert after != before or name == "directions", name  # made-up particles have no direction
+    assert (
+        browser.run("$('raw').click(); return pointColors('reco').filter((v, i) => i % 4 == 3 && v == 0).length") == 30
+    )
+    browser.run("$('next').click()")
+    assert waited(browser, "return document.body.dataset.event", "1") == "1"
+    assert browser.run("return location.hash") == "#event=1&color=shape"
+    browser.run("location.hash = '#event=0&color=charge'")
+    assert waited(browser, "return document.body.dataset.event", "0") == "0"
+    assert browser.run("return $('color').value") == "charge"
+    distance = browser.run("return view.distance")
+    browser.run("canvas.dispatchEvent(new WheelEvent('wheel', { deltaY: 90 }))")
+    assert browser.run("return view.distance") > distance
+    assert browser.said() == []
+
+
+def waited(browser: Browser, script: str, value: str) -> str:
+    """Value of a script once it is the expected one, or the last one."""
+    for _ in range(100):
+        if browser.run(script) == value:
+            break
+        time.sleep(0.05)
+    return str(browser.run(script))
+
+
+@needs_browser
+def test_chromium_says_when_an_event_is_not_on_the_page(browser: Browser, tmp_path: Path) -> None:
+    write_display([written(tmp_path / "a.h5", [30], truth=False)], tmp_path / "e.html", ReportOptions())
+    assert opened(browser, tmp_path / "e.html", "#event=7")["message"] == "Event 7 is not on this page; it holds 0."
+
+
+@needs_browser
 def test_chromium_without_webgl_gets_a_message(tmp_path: Path) -> None:
     write_display([written(tmp_path / "a.h5", [30])], tmp_path / "e.html", ReportOptions())
-    page = browse(tmp_path / "e.html", "", tmp_path, "--disable-3d-apis")
-    assert 'data-state="no-webgl"' in page
-    assert "does not offer WebGL" in page
+    with Browser(tmp_path, "--disable-3d-apis") as plain:
+        assert opened(plain, tmp_path / "e.html")["state"] == "no-webgl"
+        assert "does not offer WebGL" in plain.run("return document.getElementById('message').textContent")
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
-def test_chromium_says_when_an_event_is_not_on_the_page(tmp_path: Path) -> None:
-    write_display([written(tmp_path / "a.h5", [30], truth=False)], tmp_path / "e.html", ReportOptions())
-    assert "Event 7 is not on this page; it holds 0." in browse(tmp_path / "e.html", "#event=7", tmp_path)
+def test_files_of_spine_and_their_detector(tmp_path: Path) -> None:
+    assert write_display([PEER], tmp_path / "e.html", ReportOptions()) == (0, 1, 2)
+    out = tmp_path / "boxes.html"
+    done = CliRunner().invoke(app, ["display", str(PEER), "-o", str(out), "--events", "2", "--detector", "icarus"])
+    assert done.output == f"{out}: 2 events\n"
+    island = re.search(r'id="settings">(.*?)</script>', out.read_text())
+    assert island is not None
+    known = json.loads(island[1])
+    assert known["detector"] == "ICARUS"
+    assert len(known["boxes"]) == 24 * len(load_detector("icarus").tpcs)
+
+
+@pytest.mark.parametrize(("geo", "name"), [({"detector": "sbnd"}, "SBND"), ({"detector": "gone.yaml"}, ""), ({}, "")])
+def test_detector_that_the_configuration_of_the_file_names(tmp_path: Path, geo: dict[str, str], name: str) -> None:
+    written(tmp_path / "a.h5", [20])
+    with h5py.File(tmp_path / "a.h5", "r+") as file:
+        file["info"].attrs["config"] = json.dumps({"geo": geo})
+    write_display([tmp_path / "a.h5"], tmp_path / "e.html", ReportOptions())
+    page = (tmp_path / "e.html").read_text()
+    assert (f"checked>{name}" in page) if name else ('id="boxes"' not in page)
 
 
 def test_texts_of_events_are_plain_base64(tmp_path: Path) -> None:
