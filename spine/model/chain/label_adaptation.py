@@ -17,7 +17,7 @@ from scipy.spatial import cKDTree
 
 from spine.model.chain.rows import rows_of, voxel_order
 from spine.ops.arrays import BoolArray, FloatArray, IntArray, RealArray
-from spine.ops.clustering import Metric, dbscan, radius_edges
+from spine.ops.clustering import Metric, connected_components, radius_edges
 from spine.schema import Shape, Tensor
 from spine.steps.step import StepConfig
 
@@ -186,9 +186,12 @@ def _cut(coords: IntArray, labels: RealArray, classes: IntArray, cfg: Adaptation
     """(N,) labels with new numbers for the pieces of each cluster, class by class; other labels stay."""
     cut, offset = labels.copy(), labels.max(initial=-1.0) + 1
     for shape in cfg.break_classes:
-        for label in np.unique(labels[(classes == shape) & (labels >= 0)]):
-            rows = np.flatnonzero((classes == shape) & (labels == label))
-            pieces = dbscan(coords[rows].astype(np.float64), cfg.break_eps, 1, cfg.break_metric)
-            cut[rows] = offset + pieces
-            offset += pieces.max() + 1
+        rows = np.flatnonzero((classes == shape) & (labels >= 0))
+        edges = radius_edges(coords[rows].astype(np.float64), cfg.break_eps, cfg.break_metric)
+        pieces = connected_components(edges[labels[rows[edges[:, 0]]] == labels[rows[edges[:, 1]]]], len(rows))
+        _, firsts = np.unique(pieces, return_index=True)
+        ranks = np.empty(len(firsts), dtype=np.int64)
+        ranks[np.argsort(labels[rows[firsts]], kind="stable")] = np.arange(len(firsts))
+        cut[rows] = offset + ranks[pieces]
+        offset += len(firsts)
     return cut

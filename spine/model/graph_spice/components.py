@@ -28,15 +28,15 @@ def first_reaching(edges: NumberArray, count: int) -> IntArray:
     edges = np.asarray(edges, dtype=np.int64).reshape(-1, 2)
     order = np.argsort(edges[:, 0], kind="stable")
     offsets = np.concatenate([[0], np.cumsum(np.bincount(edges[:, 0], minlength=count))])
-    return np.asarray(_first_reaching(np.ascontiguousarray(edges[order, 1]), offsets.astype(np.int64)))
+    first, stack = np.full(count, -1), np.empty(count, dtype=np.int64)
+    _first_reaching(np.ascontiguousarray(edges[order, 1]), offsets.astype(np.int64), first, stack)
+    return first
 
 
 @numba.njit(cache=True)
-def _first_reaching(targets: IntArray, offsets: IntArray) -> IntArray:
-    count = len(offsets) - 1
-    first = np.full(count, -1, dtype=np.int64)
-    stack = np.empty(count, dtype=np.int64)
-    for seed in range(count):
+def _first_reaching(targets: IntArray, offsets: IntArray, first: IntArray, stack: IntArray) -> None:
+    """Fill the lowest node for each, -1 before; the stack has room for all."""
+    for seed in range(len(first)):
         if first[seed] >= 0:
             continue
         first[seed], stack[0], height = seed, seed, 1
@@ -48,4 +48,3 @@ def _first_reaching(targets: IntArray, offsets: IntArray) -> IntArray:
                     first[targets[place]] = seed
                     stack[height] = targets[place]
                     height += 1
-    return first

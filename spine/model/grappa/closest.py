@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 import numba
 import numpy as np
 
-from spine.ops.arrays import FloatArray, IntArray, NumberArray, RealArray
+from spine.ops.arrays import FloatArray, IntArray, RealArray
 from spine.ops.distance import ClosestPairs, pair_distances
 from spine.ops.segments import check_offsets
 
@@ -17,6 +17,8 @@ DistanceAlgorithm: TypeAlias = Literal["brute", "iterative", "recursive"]
 """``recursive`` is SPINE's old name of a walk that stops after its first step."""
 
 SINGLE = np.float32
+CELLS = 1 << 15
+"""Pairs of boxes that are compared at a time: they stay in the cache."""
 
 
 def closest_points(
@@ -48,8 +50,10 @@ def closest_points(
     voxels = np.ascontiguousarray(points, dtype=SINGLE)
     offsets = check_offsets(offsets, len(voxels))
     edges = np.ascontiguousarray(pairs, dtype=np.int64).reshape(-1, 2)
-    distances, rows = _walk_pairs(voxels, offsets, edges, _far_ends(voxels, offsets), algorithm == "iterative")
-    return ClosestPairs(distances, rows[:, 0], rows[:, 1])
+    rows = np.empty((2, len(edges)), dtype=np.int64)
+    squares = np.full(len(edges), 0 if algorithm == "iterative" else 1, dtype=SINGLE)
+    _walk_pairs(voxels, offsets, edges, far_ends(voxels, offsets), squares, rows)
+    return ClosestPairs(np.sqrt(squares.astype(np.float64)), rows[0], rows[1])
 
 
 def far_ends(points: RealArray, offsets: IntArray) -> IntArray:
@@ -70,8 +74,31 @@ def far_ends(points: RealArray, offsets: IntArray) -> IntArray:
     (n, 2) int64 array
         Rows of the points; 0 for an empty cluster.
     """
-    ends: IntArray = _far_ends(np.ascontiguousarray(points, dtype=SINGLE), check_offsets(offsets, len(points)))
+    voxels = np.ascontiguousarray(points, dtype=SINGLE)
+    sizes = np.diff(check_offsets(offsets, len(voxels)))
+    ends = np.zeros((len(sizes), 2), dtype=np.int64)
+    going = np.flatnonzero(sizes > 0)
+    centres = np.add.reduceat(voxels.astype(np.float64), offsets[:-1][going], axis=0) / sizes[going, None]
+    ends[going] = _farthest(voxels, offsets, going, centres.astype(SINGLE))[0][:, None]
+    side, longest = 0, np.full(len(sizes), -1.0, dtype=SINGLE)
+    while len(going):
+        rows, squares = _farthest(voxels, offsets, going, voxels[ends[going, side]])
+        farther = squares > longest[going]
+        going, side = going[farther], 1 - side
+        ends[going, side], longest[going] = rows[farther], squares[farther]
     return ends
+
+
+def _farthest(voxels: RealArray, offsets: IntArray, some: IntArray, targets: RealArray) -> tuple[IntArray, RealArray]:
+    """Row of each of some clusters that is farthest from its target, the first among equals, and the square."""
+    sizes = np.diff(offsets)[some]
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    rows = np.arange(starts[-1]) + np.repeat(offsets[:-1][some] - starts[:-1], sizes)
+    x, y, z = (np.repeat(targets[:, axis], sizes) - voxels[rows, axis] for axis in range(3))
+    squares = x * x + y * y + z * z
+    most = np.maximum.reduceat(squares, starts[:-1])
+    hits = np.flatnonzero(squares == np.repeat(most, sizes))
+    return rows[hits[np.searchsorted(hits, starts[:-1])]], most
 
 
 def boxes(points: RealArray, offsets: IntArray) -> FloatArray:
@@ -104,116 +131,55 @@ def candidate_pairs(corners: FloatArray, limits: FloatArray, classes: IntArray, 
     (E, 2) int64 array
         First < second, sorted.
     """
-    found: IntArray = _candidates(corners, limits, np.asarray(classes, dtype=np.int64), rows.start, rows.stop)
-    return found
+    step = max(CELLS // max(len(corners), 1), 1)
+    parts = [np.empty((0, 2), dtype=np.int64)]
+    for start in range(rows.start, rows.stop, step):
+        parts.append(_candidates(corners[start:], limits, classes[start:], min(step, rows.stop - start)) + start)
+    return np.concatenate(parts)
 
 
-@numba.njit(cache=True)
-def _candidates(corners: FloatArray, limits: FloatArray, classes: IntArray, start: int, stop: int) -> IntArray:
-    count = len(corners)
-    found = np.empty((max((stop - start) * count, 0), 2), dtype=np.int64)
-    size = 0
-    for i in range(start, stop):
-        for j in range(i + 1, count):
-            limit = limits[classes[i], classes[j]]
-            square = 0.0
-            for axis in range(3):
-                below, above = corners[i, 0, axis] - corners[j, 1, axis], corners[j, 0, axis] - corners[i, 1, axis]
-                square += max(0.0, below, above) ** 2
-            if limit > 0 and square <= limit * limit:
-                found[size, 0], found[size, 1] = i, j
-                size += 1
-    return found[:size].copy()
-
-
-@numba.njit(cache=True)
-def _square(a: RealArray, b: RealArray) -> np.float32:
-    x, y, z = b[0] - a[0], b[1] - a[1], b[2] - a[2]
-    return SINGLE(SINGLE(x * x + y * y) + z * z)
-
-
-@numba.njit(cache=True)
-def _nearest(points: RealArray, start: int, stop: int, target: RealArray) -> tuple[int, np.float32]:
-    best, best_row = SINGLE(np.inf), start
-    for row in range(start, stop):
-        square = _square(points[row], target)
-        if square < best:
-            best, best_row = square, row
-    return best_row, best
-
-
-@numba.njit(cache=True)
-def _farthest(points: RealArray, start: int, stop: int, target: RealArray) -> tuple[int, np.float32]:
-    best, best_row = SINGLE(-1.0), start
-    for row in range(start, stop):
-        square = _square(target, points[row])
-        if square > best:
-            best, best_row = square, row
-    return best_row, best
-
-
-@numba.njit(cache=True)
-def _far_ends(points: RealArray, offsets: IntArray) -> IntArray:
-    """(n, 2) rows of two points far apart, found by jumps to the farthest point, from the one far from the centre."""
-    ends = np.zeros((len(offsets) - 1, 2), dtype=np.int64)
-    centre = np.empty(3, dtype=SINGLE)
-    for k in range(len(ends)):
-        start, stop = offsets[k], offsets[k + 1]
-        if start == stop:
-            continue
-        for axis in range(3):
-            total = 0.0
-            for row in range(start, stop):
-                total += points[row, axis]
-            centre[axis] = total / (stop - start)
-        first, _ = _farthest(points, start, stop, centre)
-        ends[k, 0] = ends[k, 1] = first
-        side, longest = 0, SINGLE(-1.0)
-        while True:
-            row, square = _farthest(points, start, stop, points[ends[k, side]])
-            if square <= longest:
-                break
-            side = 1 - side
-            ends[k, side], longest = row, square
-    return ends
+def _candidates(corners: FloatArray, limits: FloatArray, classes: IntArray, count: int) -> IntArray:
+    """Pairs of the first ``count`` clusters with those after them."""
+    square = np.zeros((count, len(corners)))
+    for axis in range(3):
+        low, high = corners[:, 0, axis], corners[:, 1, axis]
+        gap = np.maximum(low[:count, None] - high, low - high[:count, None])
+        square += np.square(np.maximum(gap, 0.0, out=gap), out=gap)
+    limit = limits[classes[:count]][:, classes]
+    return np.column_stack(np.nonzero(np.triu((limit > 0) & (square <= limit * limit), 1)))
 
 
 @numba.njit(cache=True)
 def _walk_pairs(
-    points: RealArray, offsets: IntArray, pairs: IntArray, ends: IntArray, to_the_end: bool
-) -> tuple[FloatArray, IntArray]:
-    distances = np.empty(len(pairs), dtype=np.float64)
-    rows = np.empty((len(pairs), 2), dtype=np.int64)
+    points: RealArray, offsets: IntArray, pairs: IntArray, ends: IntArray, squares: RealArray, rows: IntArray
+) -> None:
+    """Fill the squares of distances and the rows in both clusters; to the end where the square is 0 before."""
     for k in range(len(pairs)):
-        side, square = _seed(points, offsets, pairs[k], ends, rows[k])
-        while True:
-            other = 1 - side
-            cluster = pairs[k, other]
-            row, shorter = _nearest(points, offsets[cluster], offsets[cluster + 1], points[rows[k, side]])
-            if shorter >= square:
-                if not to_the_end:
-                    rows[k, other] = row
-                break
-            rows[k, other], square = row, shorter
-            if not to_the_end:
-                break
-            side = other
-        distances[k] = np.sqrt(np.float64(square))
-    return distances, rows
-
-
-@numba.njit(cache=True)
-def _seed(
-    points: RealArray, offsets: IntArray, pair: NumberArray, ends: IntArray, rows: IntArray
-) -> tuple[int, np.float32]:
-    """Set the rows to the best of the ends of either cluster and its neighbour; return the neighbour's side."""
-    side, best = 0, SINGLE(np.inf)
-    for i in range(2):
-        other = 1 - i
-        start, stop = offsets[pair[other]], offsets[pair[other] + 1]
-        for end in ends[pair[i]]:
-            row, square = _nearest(points, start, stop, points[end])
-            if square < best:
-                side, best = other, square
-                rows[i], rows[other] = end, row
-    return side, best
+        to_the_end, best, side, step = bool(squares[k] == 0), SINGLE(np.inf), 0, 0
+        going = True
+        while going:
+            if step < 4:  # from the two ends of either cluster
+                other = 1 - step // 2
+                origin = ends[pairs[k, 1 - other], step % 2]
+            else:  # from where the last step led
+                other = 1 - side
+                origin = rows[side, k]
+            cluster, shorter = pairs[k, other], SINGLE(np.inf)
+            closest = offsets[cluster]
+            for i in range(closest, offsets[cluster + 1]):
+                x, y, z = (
+                    points[i, 0] - points[origin, 0],
+                    points[i, 1] - points[origin, 1],
+                    points[i, 2] - points[origin, 2],
+                )
+                square = SINGLE(SINGLE(x * x + y * y) + z * z)
+                if square < shorter:
+                    shorter, closest = square, i
+            going = step < 4 or (to_the_end and bool(shorter < best))
+            if shorter < best:
+                best, side = shorter, other
+                rows[1 - other, k], rows[other, k] = origin, closest
+            elif step == 4 and not to_the_end:
+                rows[other, k] = closest
+            step += 1
+        squares[k] = best

@@ -44,14 +44,16 @@ def _inside_loops(emit: Emit) -> Emit:
 def add_products(_typing: Any, arrays: Any, pairs: Any, place: Any) -> tuple[Any, Emit]:
     """Add ``x[i] @ w[k]`` to ``out[j]`` for a few pairs and one vector of columns.
 
-    ``arrays`` are x, w and out; ``place`` is the first pair, how many (at most `ROWS`), k and the first column.
+    ``arrays`` are x, w and out; ``place`` is the first pair, where they end (at most `ROWS` are taken), k and the first
+    column.
     """
 
     def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        (x, w, out), rows, (begin, count, k, column) = _unpacked(context, builder, signature, values)
-        last = builder.sub(count, _number(1))
-        here = [builder.icmp_signed("<", _number(r), count) for r in range(ROWS)]
-        spots = [builder.add(begin, builder.select(here[r], _number(r), last)) for r in range(ROWS)]
+        (x, w, out), rows, (begin, end, k, column) = _unpacked(context, builder, signature, values)
+        last = builder.sub(end, _number(1))
+        following = [builder.add(begin, _number(r)) for r in range(ROWS)]
+        here = [builder.icmp_signed("<", spot, end) for spot in following]
+        spots = [builder.select(inside, spot, last) for inside, spot in zip(here, following, strict=True)]
         inputs = [x.at(builder, rows[0].row(builder, spot)) for spot in spots]
         outputs = [out.at(builder, rows[1].row(builder, spot), column) for spot in spots]
         weights = w.at(builder, builder.mul(k, x.columns), column)
@@ -126,7 +128,7 @@ def convolve_tiles(x: Real, w: Real, out: Real, pairs: Pairs, tiles: tuple[NDArr
             end = starts[k, tile + 1]
             for column in range(0, out.shape[1], lanes):
                 for begin in range(starts[k, tile], end, ROWS):
-                    add_products((x, w, out), pairs, (begin, min(ROWS, end - begin), k, column))
+                    add_products((x, w, out), pairs, (begin, end, k, column))
 
 
 @compiled
