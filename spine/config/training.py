@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from spine.config.block import Block
 
 __all__ = [
+    "AugmentBlock",
     "BestBlock",
     "OptimizerBlock",
     "SamplerBlock",
@@ -67,6 +68,30 @@ class SchedulerBlock(BaseModel):
         return dict(self.model_extra or {})
 
 
+class AugmentBlock(BaseModel):
+    """One augmentation, with its options beside its name."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    provider: str = Field(
+        description="flip, rotate, tilt, translate, crop, mask, jitter or response; its options beside it"
+    )
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Options of the augmentation."""
+        return dict(self.model_extra or {})
+
+
+def _in_order(value: Any) -> Any:
+    """Augmentations by name as a list, which keeps their order."""
+    if isinstance(value, Mapping) and set(value) == {"stages"}:
+        value = value["stages"]
+    if isinstance(value, Mapping):
+        return [{"provider": name, **(options or {})} for name, options in value.items() if options is not False]
+    return [_one_level(item) for item in value] if isinstance(value, list) else value
+
+
 class SamplerBlock(Block):
     """Order of the events."""
 
@@ -110,6 +135,9 @@ class TrainBlock(Block):
         "label", description="Where the classes of voxels for Graph-SPICE come from: seg_label or seg_pred"
     )
     loader: TrainLoaderBlock = Field(default_factory=TrainLoaderBlock, description="Minibatches")
+    augment: Annotated[list[AugmentBlock], BeforeValidator(_in_order)] = Field(
+        default_factory=list, description="Random changes of events, by name and in order; validation has none"
+    )
     accumulate: int = Field(1, ge=1, description="Minibatches whose gradients are averaged for one step")
     clip_norm: float | None = Field(None, gt=0, description="Largest norm of the gradients; beyond it they are scaled")
     clip_value: float | None = Field(None, gt=0, description="Largest size of one gradient; beyond it it is cut")

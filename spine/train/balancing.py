@@ -33,8 +33,8 @@ class Balancing(nn.Module):
     """Weighted sum of the parts of a loss.
 
     With ``uncertainty``, each part L has a learnt logarithm s of its variance and counts ``exp(-s) L + s / 2``, those
-    of regressions ``exp(-s) L / 2 + s / 2`` (Kendall, Gal and Cipolla, arXiv:1705.07115). Parts without a gradient
-    are left out.
+    of regressions ``exp(-s) L / 2 + s / 2`` (Kendall, Gal and Cipolla, arXiv:1705.07115). Parts that are zero,
+    as those of a minibatch without labels for them, are left out.
 
     Parameters
     ----------
@@ -67,6 +67,9 @@ class Balancing(nn.Module):
                 continue
             log_variance = self.log_variance[name]
             details[f"{name}_log_variance"] = float(log_variance.detach())
+            if float(term.detach()) == 0.0:
+                total.append(term + 0.0 * log_variance)
+                continue
             scale = 0.5 if _is_position(name) else 1.0
             total.append(weight * (scale * torch.exp(-log_variance) * term + log_variance / 2))
         return Score(torch.stack(total).sum(), 0.0, details)

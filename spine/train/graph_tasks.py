@@ -108,7 +108,7 @@ class GraphTask:
         """Products that it reads."""
         return ("data", "clust_label", *self.source.required)
 
-    optional: tuple[str, ...] = ("coord_label", "graph_label", "meta")
+    optional: tuple[str, ...] = ("coord_label", "graph_label", "meta", "data_adapt", "clust_label_adapt")
 
     def prepare(self, event: Event) -> GraphSample:
         """Graph and truth of an event."""

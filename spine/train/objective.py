@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from spine.model.uresnet_loss import Score
 from spine.train.balancing import Balancing
@@ -41,17 +41,37 @@ class Objective(nn.Module):
             if isinstance(task, Paced):
                 task.at(step)
 
+    def parts(self, samples: Sequence[Sample]) -> tuple[str, ...]:
+        """Names of the parts of the loss."""
+        self.eval()
+        with torch.no_grad():
+            found = tuple(self._terms(self._scores(samples)))
+        self.train()
+        return found
+
+    def _scores(self, samples: Sequence[Sample]) -> dict[str, Score]:
+        chosen = {name: [sample[name] for sample in samples] for name in self.tasks}
+        return {name: task.score(self.networks[name], chosen[name]) for name, task in self.tasks.items()}
+
+    def _terms(self, scores: Mapping[str, Score]) -> dict[str, Tensor]:
+        """Parts of the losses; those of several networks have the name of theirs in front."""
+        several = len(scores) > 1
+        return {
+            f"{key}_{name}" if several else name: term
+            for key, score in scores.items()
+            for name, term in (score.terms or {"loss": score.loss}).items()
+        }
+
     def forward(self, samples: Sequence[Sample]) -> Score:
         """Loss on a minibatch; with several networks, numbers have the name of theirs in front."""
-        scores = {
-            name: task.score(self.networks[name], [s[name] for s in samples]) for name, task in self.tasks.items()
-        }
-        if len(scores) == 1 and self.balancing is None:
-            return next(iter(scores.values()))
+        scores = self._scores(samples)
+        first = next(iter(scores.values()))
+        terms = self._terms(scores)
         loss = torch.stack([score.loss for score in scores.values()]).sum()
-        accuracy = sum(score.accuracy for score in scores.values()) / len(scores)
-        details = {name: value for key, score in scores.items() for name, value in score.flat(f"{key}_").items()}
-        terms = {f"{key}_{name}": term for key, score in scores.items() for name, term in score.terms.items()}
+        accuracy, details = first.accuracy, first.details
+        if len(scores) > 1:
+            accuracy = sum(score.accuracy for score in scores.values()) / len(scores)
+            details = {name: value for key, score in scores.items() for name, value in score.flat(f"{key}_").items()}
         if self.balancing is not None:
             balanced = self.balancing(terms)
             loss, details = balanced.loss, details | balanced.details

@@ -19,11 +19,12 @@ from spine.config.model import Config
 from spine.config.slices import stage_slice
 from spine.errors import ConfigError, did_you_mean
 from spine.model.networks import fill_networks, make_networks, network_names
+from spine.train.augment import make_augmentation
 from spine.train.balancing import make_balancing
 from spine.train.events import TrainingEvents
 from spine.train.objective import Objective
 from spine.train.samplers import MinibatchSize, Schedule
-from spine.train.samples import Samples
+from spine.train.samples import Draw, Samples
 from spine.train.tasks import Task, TaskRequest, make_task
 from spine.train.validation import ValidationSet, set_apart
 
@@ -147,7 +148,7 @@ def _validation(
 
 def _products(tasks: Mapping[str, Task]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     required = [name for task in tasks.values() for name in task.required]
-    optional = [name for task in tasks.values() for name in task.optional]
+    optional = ["meta", *(name for task in tasks.values() for name in task.optional)]
     return tuple(dict.fromkeys(required)), tuple(dict.fromkeys(optional))
 
 
@@ -189,14 +190,19 @@ def prepare(config: Config, inputs: TrainInputs, world: int) -> Workplace:
     networks = _networks(config, _chosen(config))
     tasks = _tasks(config, networks)
     events = TrainingEvents(inputs.files, *_products(tasks))
-    samples = Samples(events, tasks, config.base.seed, cache_size=config.train.loader.cache_size / world)
+    augment = make_augmentation(config.train.augment)
+    samples = Samples(events, tasks, config.base.seed, augment, config.train.loader.cache_size / world)
     entries, validation = _validation(config, inputs, samples)
     limits = _limits(config, world)
     schedule = Schedule(entries, events.sizes, config.train.loader.sampler, limits, config.base.seed)
-    balancing = make_balancing(_modules(config).get("loss_balancing"), ())
+    objective = Objective(networks, tasks)
+    options = _modules(config).get("loss_balancing")
+    if options is not None:
+        parts = objective.parts([samples[Draw(int(entries[0]))]])
+        objective = Objective(networks, tasks, make_balancing(options, parts))
     log.info(
         "train: %s, %d events of %d files, %d to validate on", ", ".join(networks), len(entries),
         len(events.paths), 0 if validation is None else len(validation.entries),
     )  # fmt: skip
     name = identity(config, samples, validation, limits)
-    return Workplace(Objective(networks, tasks, balancing), samples, schedule, validation, name)
+    return Workplace(objective, samples, schedule, validation, name)

@@ -262,3 +262,36 @@ def test_epochs_count(events: Path, tmp_path: Path) -> None:
     assert [float(row["epoch"]) for row in table] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6])
     assert sorted(path.name for path in tmp_path.glob("snapshot-*.ckpt")) == [f"snapshot-{i}.ckpt" for i in (2, 4, 7)]
     assert all(math.isfinite(float(row["grad_norm"])) for row in table)
+
+
+def test_augmented_events_are_learnt_from(events: Path, tmp_path: Path) -> None:
+    """Augmentation and processes that prepare ahead: the same weights whatever their number."""
+    augment = {
+        "flip": {},
+        "rotate": {},
+        "translate": {},
+        "response": {"dropout_prob": 0.05},
+        "jitter": {"fraction": 0.1},
+    }
+    names = ["grappa_inter", "uresnet_ppn"]
+    for workers in (0, 2):
+        loader = {"minibatch_size": 2, "num_workers": workers}
+        config = configured(
+            names, train={"modules": names, "augment": augment, "loader": loader}, base={"iterations": 3}
+        )
+        assert run(config, events, tmp_path / str(workers))
+    assert same(weights(tmp_path / "0"), weights(tmp_path / "2"))
+
+
+def test_learnt_weights_of_the_parts_go_on_too(events: Path, tmp_path: Path) -> None:
+    balance = {"loss_balancing": {"provider": "uncertainty"}}
+    for steps in (3, 6):
+        config = configured(base={"iterations": steps}, model={"modules": MODULES | balance})
+        assert run(config, events, tmp_path / "two")
+    assert run(config, events, tmp_path / "one")
+    assert same(weights(tmp_path / "one"), weights(tmp_path / "two"))
+    learnt = [read_checkpoint(tmp_path / name / "snapshot-5.ckpt").parts["loss_state_dict"] for name in ("one", "two")]
+    assert learnt[0] == learnt[1]
+    assert isinstance(learnt[0], dict)
+    assert all(float(value) != 0.0 for value in learnt[0].values())
+    assert any(name.endswith("ppn_regression") for name in learnt[0])
