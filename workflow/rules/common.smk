@@ -13,6 +13,12 @@ from spine.config.check import table_names
 from spine.config.fingerprint import code_fingerprint
 from spine.config.inputs import expand_inputs, named_inputs
 from spine.config.jobs import JOB_PATTERN
+from spine.config.recipe import (
+    chain_slice,
+    modules_until,
+    sample_slice,
+    step_slice,
+)
 from spine.config.slices import stage_code, stage_slice
 from spine.errors import SpineError
 
@@ -57,6 +63,24 @@ shell.prefix(
     f"set -euo pipefail; export PYTHONPATH={shlex.quote(PYTHONPATH)} OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1; "
     f'spine() ( exec {shlex.quote(PYTHON)} -m spine "$@" ); '
 )
+
+
+RECIPE = CONFIG.recipe
+
+
+def step_files(wildcards):
+    """Files that a training reads."""
+    name = RECIPE.steps[wildcards.step].input
+    folder = "sample" if name == "sample" else f"inputs/{name}"
+    return [f"results/train/{folder}/{n}.h5" for n in RECIPE.numbers(wildcards.step)]
+
+
+def trained(networks):
+    """Weights of trained networks, as MODULE=FILE."""
+    return {
+        network: f"results/train/{RECIPE.step_of(network)}/weights.ckpt"
+        for network in networks
+    }
 
 
 onstart:

@@ -8,8 +8,8 @@ TESTED = [str(n) for n in range(RECIPE.test.files)]
 
 rule untrained_weights:
     output:
-        "results/train/weights/untrained.ckpt",
-        "results/train/weights/untrained.ckpt.sha256",
+        weights="results/train/weights/untrained.ckpt",
+        digest="results/train/weights/untrained.ckpt.sha256",
     log:
         "logs/train/weights/untrained.log",
     localrule: True
@@ -18,7 +18,7 @@ rule untrained_weights:
     params:
         config=chain_slice(CONFIG, "none"),
     shell:
-        "spine weights draw --config {params.config:q} --output {output[0]:q} 2>&1 | tee {log:q}"
+        "spine weights draw --config {params.config:q} --output {output.weights:q} 2>&1 | tee {log:q}"
 
 
 rule test_sample:

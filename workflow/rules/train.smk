@@ -3,31 +3,6 @@
 Trainings are long: they are done again when their settings or their input change, not when code does.
 """
 
-from spine.config.recipe import (
-    chain_slice,
-    modules_until,
-    sample_slice,
-    step_modules,
-    step_slice,
-)
-
-RECIPE = CONFIG.recipe
-
-
-def step_files(wildcards):
-    """Files that a training reads."""
-    name = RECIPE.steps[wildcards.step].input
-    folder = "sample" if name == "sample" else f"inputs/{name}"
-    return [f"results/train/{folder}/{n}.h5" for n in RECIPE.numbers(wildcards.step)]
-
-
-def trained(networks):
-    """Weights of trained networks, as MODULE=FILE."""
-    return {
-        network: f"results/train/{RECIPE.step_of(network)}/weights.ckpt"
-        for network in networks
-    }
-
 
 rule train_sample:
     output:
@@ -73,8 +48,8 @@ rule train_weights:
             ).values()
         ),
     output:
-        "results/train/weights/{name}.ckpt",
-        "results/train/weights/{name}.ckpt.sha256",
+        weights="results/train/weights/{name}.ckpt",
+        digest="results/train/weights/{name}.ckpt.sha256",
     log:
         "logs/train/weights/{name}.log",
     wildcard_constraints:
@@ -90,7 +65,7 @@ rule train_weights:
             ).items()
         ),
     shell:
-        "spine weights compose {params.sources} --output {output[0]:q} 2>&1 | tee {log:q}"
+        "spine weights compose {params.sources} --output {output.weights:q} 2>&1 | tee {log:q}"
 
 
 rule train_input:
@@ -119,8 +94,8 @@ rule compose:
     input:
         lambda wildcards: list(trained(modules_until(CONFIG)).values()),
     output:
-        "results/train/weights/chain.ckpt",
-        "results/train/weights/chain.ckpt.sha256",
+        weights="results/train/weights/chain.ckpt",
+        digest="results/train/weights/chain.ckpt.sha256",
     log:
         "logs/train/weights/chain.log",
     localrule: True
@@ -132,7 +107,7 @@ rule compose:
             for network, file in trained(modules_until(CONFIG)).items()
         ),
     shell:
-        "spine weights compose {params.sources} --half --output {output[0]:q} 2>&1 | tee {log:q}"
+        "spine weights compose {params.sources} --half --output {output.weights:q} 2>&1 | tee {log:q}"
 
 
 rule train_all:
