@@ -9,7 +9,7 @@ from torch import nn
 
 from spine.errors import ConfigError
 
-__all__ = ["gpu_memory", "place_networks", "seed_networks"]
+__all__ = ["gpu_memory", "place_networks", "ran_out_of_memory", "seed_networks"]
 
 GIGABYTE = 1.0e9
 
@@ -44,6 +44,16 @@ def place_networks(networks: Mapping[str, nn.Module], gpu: int | None, dtype: st
     device = torch.device("cpu" if gpu is None else f"cuda:{gpu}")
     for network in networks.values():
         network.to(device=device, dtype=torch.float64 if dtype == "float64" else torch.float32)
+
+
+def ran_out_of_memory(error: BaseException) -> bool:
+    """Whether torch raised this because it got no memory; if so, what it keeps of a GPU for later is given back."""
+    no_memory = isinstance(error, torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    )
+    if no_memory and torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return no_memory
 
 
 def gpu_memory(gpu: int) -> dict[str, float]:

@@ -161,6 +161,14 @@ class Event:
         """Names of the products that were set on this event."""
         return tuple(self._set)
 
+    def restore(self, products: Mapping[str, Any]) -> None:
+        """Forget all products that were set on this event but these."""
+        self._set = dict(products)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Products that were set on this event, for `restore`."""
+        return dict(self._set)
+
     @property
     def reco(self) -> Level:
         """Reconstructed objects."""

@@ -111,9 +111,22 @@ def networks_of(config: Config, trained: bool = True) -> Mapping[str, Any]:
         if found != digest:
             raise DataError("the weights are not those asked for", where=name, got=found, expected=digest)
     torch.set_num_threads(config.base.threads)
-    log.info("infer: networks %s on cpu, %d threads", ", ".join(described), config.base.threads)
+    log.info("infer: networks %s, %d CPU threads", ", ".join(described), config.base.threads)
     torch.manual_seed(max(config.base.seed, 0))
     return build_networks(config.model.modules.model_dump(), config.model.weight_path, trained)
+
+
+def _placed(config: Config) -> Mapping[str, Any]:
+    """Networks of the configuration on the device and in the precision that it asks for."""
+    networks = networks_of(config)
+    if networks:
+        from spine.model.devices import place_networks
+
+        base = config.base
+        gpu = (base.gpus or [0])[0] if base.world_size else None
+        place_networks(networks, gpu, base.dtype)
+        log.info("infer: on %s, %s", "the processor" if gpu is None else f"GPU {gpu}", base.dtype)
+    return networks
 
 
 def chain_of(config: Config, sources: Sequence[EventSource], networks: Mapping[str, Any] | None = None) -> Plan:
@@ -126,14 +139,14 @@ def chain_of(config: Config, sources: Sequence[EventSource], networks: Mapping[s
     sources : sequence of EventSource
         The inputs.
     networks : mapping, optional
-        Networks by name, by default those of `networks_of`.
+        Networks by name, by default those of `networks_of`, on the device that base asks for.
 
     Raises
     ------
     ConfigError
         When the chain does not fit together or needs products that an input does not have.
     """
-    plan = compose(config.model.modules.chain.stages, networks_of(config) if networks is None else networks)
+    plan = compose(config.model.modules.chain.stages, _placed(config) if networks is None else networks)
     for source in sources:
         plan.check(source.names(), source.path)
     return plan

@@ -139,9 +139,9 @@ def test_channelwise_convolution_is_a_diagonal_convolution(kernel: Kernel) -> No
 @pytest.mark.parametrize("kernel", [Kernel(3), Kernel(2, stride=2)], ids=str)
 def test_backends_agree_on_several_tiles(kernel: Kernel, dtype: torch.dtype) -> None:
     torch.manual_seed(6)
-    coordinates, features = random_image(rows=60_000, channels=8, extent=24)
+    coordinates, features = random_image(rows=60_000, channels=11, extent=24)
     tensor = sparse_tensor(features.to(dtype), coordinates)
-    weight = torch.randn(kernel.volume, 8, 8, dtype=dtype).requires_grad_()
+    weight = torch.randn(kernel.volume, 11, 37, dtype=dtype).requires_grad_()
     results = []
     for backend in BACKENDS:
         with use_backend(backend):
