@@ -50,7 +50,9 @@ def test_which_geant4_data(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "not a complete set of Geant4 11.4 data" in done.stderr
     pytest.importorskip("xraydb", reason="data for argon need the extra 'sim'")
-    assert "geant4_data: " in command("sim", "data").stdout
+    done = command("sim", "data")
+    assert done.returncode == 0, done.stderr
+    assert "geant4_data: " in done.stdout
 
 
 def test_a_stage_by_hand(tmp_path: Path) -> None:
