@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +28,9 @@ __all__ = [
     "XCOM",
     "Check",
     "Shower",
+    "apart",
     "capture",
-    "conversion",
+    "conversions",
     "depth_of_maximum",
     "michel_spectrum",
     "moliere",
@@ -38,6 +43,7 @@ __all__ = [
 ]
 
 Array = NDArray[np.float64]
+Result = TypeVar("Result")
 
 #: Argon, barn per atom: energy (MeV), incoherent scattering and photoelectric effect, pair production.
 #: M. J. Berger et al., XCOM 3.1, NIST Standard Reference Database 8 (doi 10.18434/T48G6X).
@@ -89,6 +95,12 @@ class Check:
     def good(self) -> bool:
         """Whether it lies within the tolerance."""
         return bool(abs(self.value - self.reference) <= self.tolerance * self.reference + 3 * self.error)
+
+
+def apart(measure: Callable[..., Result], *arguments: object) -> Result:
+    """Measure in a process of its own, which another range cut needs."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(measure, *arguments).result()
 
 
 def shoot(pdg: int, energy: float, count: int, seed: int, cut: float = USUAL_CUT) -> tuple[Tracks, Deposits]:
@@ -256,7 +268,12 @@ def _gamma_maximum(t: Array, profile: Array) -> float:
     return float((a - 1) / b)
 
 
-def conversion(energy: float, count: int, seed: int = 14) -> tuple[Check, Check]:
+def conversions(energies: Sequence[float], count: int) -> list[tuple[Check, Check]]:
+    """Checks of `_conversion` at some energies, with a range cut of their own: see `apart`."""
+    return [_conversion(energy, count) for energy in energies]
+
+
+def _conversion(energy: float, count: int, seed: int = 14) -> tuple[Check, Check]:
     """Attenuation length of photons, and share of those that convert to a pair, against XCOM."""
     tracks, _ = shoot(22, energy, count, seed, cut=1e4)  # only the first interaction counts
     child = np.flatnonzero((tracks.parent >= 0) & (tracks.parent < count))

@@ -31,7 +31,7 @@ def checks(figures: Figures) -> Iterator[Check]:
     """All checks; what they measure goes into the figures too."""
     yield from _tracks(figures)
     yield from _showers(figures)
-    pairs = [physics.conversion(float(energy), 3000) for energy in XCOM[:, 0]]
+    pairs = physics.apart(physics.conversions, XCOM[:, 0].tolist(), 3000)
     figures.photons([length for length, _ in pairs])
     yield from (check for pair in pairs for check in pair)
     energy, found = physics.michel_spectrum(3000)
@@ -45,11 +45,10 @@ def _tracks(figures: Figures) -> Iterator[Check]:
     protons = [physics.ranges(2212, energy, 100) for energy in (50.0, 100.0, 200.0, 300.0, 400.0)]
     figures.ranges(muons, protons)
     yield from muons + protons
-    yield from (
-        physics.most_probable(1000.0, thickness, 200, cut)
-        for thickness, cut in ((0.3, 0.03), (1.0, 0.03), (0.3, 0.003), (0.5, 0.003))
-    )
-    figures.dedx({cut: physics.slab_losses(1000.0, 0.3, 200, cut) for cut in (0.03, 0.003)})
+    for thickness, cut in ((0.3, 0.03), (1.0, 0.03), (0.3, 0.003), (0.5, 0.003)):
+        yield physics.apart(physics.most_probable, 1000.0, thickness, 200, cut)
+    cuts = (0.03, 0.003)
+    figures.dedx({cut: physics.apart(physics.slab_losses, 1000.0, 0.3, 200, cut) for cut in cuts})
     angles = [physics.scattering(energy, 14.0, 300) for energy in (150.0, 250.0, 400.0, 700.0, 1200.0)]
     figures.scattering(angles)
     yield from angles
@@ -76,7 +75,7 @@ def rates(events: int) -> dict[str, dict[str, float]]:
         "the same, with the response": SimulationConfig(bomb=five, response=full),
         "a neutrino and cosmics": SimulationConfig(bomb=None, neutrino=NeutrinoConfig()),
     }
-    return {name: _rate(cfg, events) for name, cfg in cases.items()}
+    return {name: physics.apart(_rate, cfg, events) for name, cfg in cases.items()}
 
 
 def _rate(cfg: SimulationConfig, events: int) -> dict[str, float]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spine.errors import ConfigError, StageError
-from spine.sim.config import SimulationConfig
+from spine.sim.config import SimulationConfig, TransportConfig
 from spine.sim.datadir import Geant4Data, export_environment, find_data
 from spine.sim.primaries import Primaries, image_bounds
 from spine.sim.species import process_names
@@ -125,6 +125,23 @@ def data_in_use(cfg: SimulationConfig) -> Geant4Data:
     return _USED[0]
 
 
+_PHYSICS: list[tuple[float, str]] = []
+
+
+def _same_physics(transport: TransportConfig) -> None:
+    """Refuse other physics in a running process: Geant4 does not forget, and events would depend on what ran before."""
+    physics = (transport.default_cut, transport.hadronic_model)
+    if _PHYSICS and _PHYSICS[0] != physics:
+        raise ConfigError(
+            "Geant4 was already started with other physics",
+            where="transport",
+            got=f"default_cut {physics[0]:g} cm, {physics[1]}",
+            expected=f"default_cut {_PHYSICS[0][0]:g} cm, {_PHYSICS[0][1]}",
+            mend="use a process of its own for each choice of physics",
+        )
+    _PHYSICS[:] = [physics]
+
+
 @lru_cache(maxsize=1)
 def _simulation(data: Geant4Data, box: tuple[float, float, float], cut: float, hadronic: str) -> Any:
     calzone = _engine(data)
@@ -157,12 +174,13 @@ def follow(cfg: SimulationConfig, primaries: Primaries, seed: int) -> tuple[Trac
     Raises
     ------
     ConfigError, StageError
-        See `data_in_use`.
+        See `data_in_use`; or events with another range cut or hadronic model were made before in this process.
     """
     lower, upper = image_bounds(cfg.image, cfg.image.box_margin)
     size, centre = upper - lower, 0.5 * (lower + upper)
     data = data_in_use(cfg)
     with _LOCK:
+        _same_physics(cfg.transport)
         simulation = _simulation(
             data,
             (float(size[0]), float(size[1]), float(size[2])),

@@ -208,3 +208,10 @@ def test_geant4_data_cannot_change_in_a_process(
 def test_unknown_particles_are_refused() -> None:
     with pytest.raises(ConfigError, match="99999"):
         simulate_event(gun(99999, 100), 0)
+
+
+def test_other_physics_need_another_process(events: list[SimulatedEvent]) -> None:
+    """Geant4 keeps tables of an earlier range cut, so that events would depend on what ran before."""
+    cfg = SimulationConfig(seed=11, transport=TransportConfig(default_cut=0.003))
+    with pytest.raises(ConfigError, match="started with other physics"):
+        simulate_event(cfg, len(events))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from benchmarks import physics
 from benchmarks.physics import Check
@@ -21,7 +20,7 @@ def test_ranges() -> None:
 
 def test_energy_loss() -> None:
     """Most probable loss in 3 mm (PDG 34.12): 4 % with short steps, 10 % with the usual cut."""
-    agrees(physics.most_probable(1000.0, 0.3, 40, 0.003))
+    agrees(physics.apart(physics.most_probable, 1000.0, 0.3, 40, 0.003))
     agrees(physics.most_probable(1000.0, 0.3, 40))
 
 
@@ -38,11 +37,11 @@ def test_showers() -> None:
     agrees(physics.moliere(found, 1000.0, 2.0))
 
 
-@pytest.mark.parametrize("energy", [5.0, 20.0, 300.0])
-def test_photons(energy: float) -> None:
+def test_photons() -> None:
     """Attenuation length and share of pairs after XCOM (NIST)."""
-    for check in physics.conversion(energy, 800):
-        agrees(check)
+    for pair in physics.apart(physics.conversions, [5.0, 20.0, 300.0], 800):
+        for check in pair:
+            agrees(check)
 
 
 def test_muons_at_rest() -> None:
