@@ -116,7 +116,10 @@ def _input_products() -> list[Product]:
             points=("points",), features=label,
         ),
         Product("clust_label_g4", "cluster_label", "True depositions", points=("points",), features=label),
-        _tensor("ppn_label", "True points of interest", "shape", "particle", points="point", discrete=False),
+        Product(
+            "ppn_label", "tensor", "True points of interest, with their end of the track where it was asked for",
+            points=("point",), discrete=False, features=("shape", "particle"), flexible=True,
+        ),
         _tensor("coord_label", "Start and end of true particles", "time", "shape", points="start end", discrete=False),
         _tensor("vertex_label", "True vertices", "interaction", points="point", discrete=False),
         Product("graph_label", "edge_index", "Parent and child rows of the particle list", "i8", width=2),

@@ -13,11 +13,12 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from spine.errors import SchemaError
 from spine.schema import Column, Event, Product, Ragged, Record, Table, product
 from spine.schema.products import LABEL_TABLE
 from spine.store.layout import CHUNK_BYTES, elements_of, extend, labels_of, product_rows, stored_type
 from spine.store.pools import disk_type
-from spine.store.regions import SIDECAR, RegionFile
+from spine.store.regions import SIDECAR, WIDTH, RegionFile
 from spine.store.writer import EventWriter
 
 __all__ = ["RegionWriter", "object_dtype"]
@@ -191,11 +192,26 @@ class RegionWriter(EventWriter):
             return {name: _appended_lists(self._products[name], values)}
         pairs = list(zip(values, events, strict=True))
         parts = [product_rows(declared, value, event) for value, event in pairs]
+        self._fit(declared, parts, events)
         found = {name: _appended(self._products[name], parts)}
         if declared.kind == "cluster_label":
             labels = [_object_rows(labels_of(value, event)) for value, event in pairs]
             found[name + SIDECAR] = _appended(self._products[name + SIDECAR], labels)
         return found
+
+    def _fit(self, declared: Product, parts: Sequence[Array], events: Sequence[Event]) -> None:
+        """Give a product of flexible width the one that its first rows have; later rows must agree."""
+        stored = self._products[declared.name]
+        if declared.flexible and len(stored) == 0 and parts[0].shape[1:] != stored.shape[1:]:
+            del self._products[declared.name]
+            stored = _dataset(self._products, declared.name, stored.dtype, parts[0].shape[1])
+            stored.attrs[WIDTH] = parts[0].shape[1]
+        for event, part in zip(events, parts, strict=True):
+            if part.shape[1:] != stored.shape[1:]:
+                raise SchemaError(
+                    f"product {declared.name!r} does not have the width of the events before",
+                    where=event.label, got=part.shape, expected=f"{stored.shape[1:]} values per row",
+                )  # fmt: skip
 
     def _close_events(self) -> None:
         if "events" not in self._file:

@@ -32,6 +32,8 @@ Ranges = NDArray[np.int64]
 
 SIDECAR = "_particles"
 """Suffix of the dataset with the labels of a cluster label."""
+WIDTH = "width"
+"""Attribute of a dataset that is wider or narrower than its product usually is: its columns, none of them a batch."""
 
 
 def _ranges(references: Iterable[h5py.RegionReference], dataset: h5py.Dataset) -> Ranges:
@@ -188,6 +190,8 @@ def _array(declared: Product, rows: _Rows) -> Array:
     if dataset.dtype.names is not None or dataset.dtype.kind == "O":
         raise SchemaError(f"{dataset.name} does not hold numbers", where=dataset.file.filename, got=dataset.dtype)
     found = dataset.shape[1] if dataset.ndim == 2 else 0
+    if declared.flexible and WIDTH in dataset.attrs:
+        width = int(dataset.attrs[WIDTH])
     batched = declared.kind in ("tensor", "cluster_label") and found == width + 1
     if found != width and not batched:
         raise SchemaError(

@@ -21,7 +21,7 @@ from spine.model.image import (
     image_objects,
 )
 from spine.model.image.objects import object_table
-from spine.model.image.options import ObjectOptions
+from spine.model.image.options import WHOLE, ObjectOptions, TaskOptions
 from spine.model.uresnet_loss import Score
 from spine.ops.arrays import RealArray
 from spine.schema import Event
@@ -62,16 +62,18 @@ class ImageTask:
     @property
     def required(self) -> tuple[str, ...]:
         """Products that it reads."""
-        return ("data", "clust_label", *(("particle_clusts",) if self.predicted else ()))
+        labels = [task.label for task in self.loss.tasks.values()]
+        clusters = ("clust_label",) if self.objects.label is not None or "clust_label" in labels else ()
+        return tuple(dict.fromkeys(["data", *clusters, *labels, *(("particle_clusts",) if self.predicted else ())]))
 
     optional: tuple[str, ...] = ()
 
     def prepare(self, event: Event) -> ImageSample:
         """Images and labels of an event."""
-        truth, image = EventTruth.of(event), image_of(event)
+        truth, image = EventTruth.of(event) if "clust_label" in event else None, image_of(event)
         objects = event["particle_clusts"] if self.predicted else image_objects(image, self.objects, truth)
-        nodes = GraphTruth([truth], [objects])
-        labels = {name: ImageTruth.of(nodes, task) for name, task in self.loss.tasks.items()}
+        nodes = None if truth is None else GraphTruth([truth], [objects])
+        labels = {name: _labels(event, nodes, task, len(objects)) for name, task in self.loss.tasks.items()}
         return ImageSample(object_table(image, objects, self.features), len(objects), labels)
 
     def vary(self, sample: ImageSample, random: np.random.Generator) -> ImageSample:
@@ -89,6 +91,13 @@ class ImageTask:
         labels = {name: _joined([sample.labels[name] for sample in samples]) for name in self.loss.tasks}
         score: Score = self.loss(network(table, int(first[-1])), labels)
         return score
+
+
+def _labels(event: Event, nodes: GraphTruth | None, task: TaskOptions, count: int) -> ImageTruth:
+    """True labels of the objects of an event."""
+    if nodes is None or task.label in WHOLE:
+        return ImageTruth(np.full(count, event[task.label]))
+    return ImageTruth.of(nodes, task)
 
 
 def _shifted(table: RealArray, first: int) -> RealArray:
@@ -121,4 +130,7 @@ def image_task(request: TaskRequest) -> ImageTask:
             got="explicit", mend="name a label, such as 'particle', or set 'train.nodes: predicted'",
         )  # fmt: skip
     loss = build_image_loss(checked_loss(ImageLossOptions, request), network.tasks)
+    whole = [name for name, task in loss.tasks.items() if task.label in WHOLE]
+    if whole and (predicted or network.objects.source != "image"):
+        raise request.error(f"the labels of {', '.join(whole)} are those of whole events: set objects.source: image")
     return ImageTask(loss, network.objects, network.num_input, predicted)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from spine.config.model import Config
 from spine.errors import DataError, SchemaError
-from spine.schema import PRODUCTS, Event, Ragged
+from spine.schema import PRODUCTS, Event, Ragged, Tensor
 from spine.stages import post
 from spine.store.reader import EventFile
 from spine.store.region_writer import RegionWriter, object_dtype
@@ -48,6 +48,20 @@ def test_events_come_back(tmp_path_factory: pytest.TempPathFactory, seed: int, n
         for name in names:
             whole = file.block(0, n).table(name)
             assert len(whole) == sum(len(event[name]) for event in events)
+
+
+def test_tensors_with_further_features(tmp_path: Path) -> None:
+    def event(entry: int, features: int) -> Event:
+        points = Tensor(np.ones((2, 3), np.float32), np.full((2, features), entry, np.float32))
+        return Event({"ppn_label": points}, entry)
+
+    with RegionWriter(tmp_path / "wide.h5", FileInfo(), ["ppn_label"]) as writer:
+        writer.append([event(0, 3), event(1, 3)])
+        with pytest.raises(SchemaError, match="width of the events before"):
+            writer.append([event(2, 2)])
+    with open_events(tmp_path / "wide.h5") as file:
+        assert file.event(1)["ppn_label"].names == ("shape", "particle", "value_2")
+        np.testing.assert_array_equal(file.event(1)["ppn_label"].features, np.ones((2, 3)))
 
 
 def test_bytes_do_not_depend_on_blocks(tmp_path: Path) -> None:

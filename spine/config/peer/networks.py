@@ -41,12 +41,24 @@ def model_block(border: Border, tree: Tree) -> Tree:
     modules = mapping(block.get("modules"))
     provider = block.get("provider", "full_chain")
     if provider == "full_chain":
-        return {**block, "modules": _chain(border, modules)}
+        return {**block, "modules": _chain(border, _losses(border, modules))}
     if provider not in ALONE:
         border.refuse((*keys, "provider"), f"{provider!r} is not supported; known: full_chain, {', '.join(ALONE)}")
         return {}
     del inputs
+    modules = _losses(border, modules)
     return {**block, "provider": "full_chain", "modules": ALONE[provider](border, modules)}
+
+
+def _losses(border: Border, modules: Tree) -> Tree:
+    """Modules whose loss of Graph-SPICE is that of edges, the only one."""
+    name = "graph_spice_loss"
+    if not isinstance(modules.get(name), Mapping):
+        return modules
+    block = one_level(border, modules[name], (*MODULES, name))
+    if block.pop("provider", "edge") != "edge":
+        border.refuse((*MODULES, name, "provider"), "is not supported: edge")
+    return {**modules, name: block}
 
 
 def _renamed(border: Border, modules: Tree, names: Mapping[str, str]) -> Tree:
@@ -141,9 +153,8 @@ def _image(border: Border, modules: Tree) -> Tree:
             heads[name] = {**head, "label": border.renames[head["label"]]}
     if heads:
         out["image_particle_loss"] = heads
-    return _with(
-        out, LABELS, TRUE_FRAGMENTS, TRUE_PARTICLES, _stage("particle_image", "image_particle", out, mode="image")
-    )
+    source = mapping(mapping(out.get("image_particle")).get("objects")).get("source", "image")
+    return _with(out, _stage("particle_image", "image_particle", out, mode="alone", labelled=source != "image"))
 
 
 ALONE: Final[Mapping[str, Callable[[Border, Tree], Tree]]] = {

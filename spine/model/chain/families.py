@@ -110,7 +110,7 @@ _IMAGES = Family(
         "particle_node_kinetic_energy_pred",
         "particle_image_features",
     ),
-    {"image": "spine.model.image.provider:particles"},
+    {"image": "spine.model.image.provider:particles", "alone": "spine.model.image.provider:alone"},
     partial(by_mode, default="image"),
 )
 

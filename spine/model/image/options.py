@@ -14,9 +14,20 @@ from spine.model.shape_names import ShapeName
 from spine.schema import Shape
 from spine.steps.step import StepConfig
 
-__all__ = ["ClassTask", "EncoderOptions", "ImageLossOptions", "ImageOptions", "ObjectOptions", "RegressionTask", "Task"]
+__all__ = [
+    "WHOLE",
+    "ClassTask",
+    "EncoderOptions",
+    "ImageLossOptions",
+    "ImageOptions",
+    "ObjectOptions",
+    "RegressionTask",
+    "Task",
+]
 
 ALIASES = {"clust": "cluster", "part": "particle", "inter": "interaction"}
+WHOLE = ("image_pid", "image_energy")
+"""Products with one label for the whole event."""
 RESERVED = ("objects", "features", "loss", "accuracy")
 
 
@@ -96,7 +107,7 @@ class ImageOptions(StepConfig):
 class TaskOptions(QualityOptions):
     """Options of every loss of a head."""
 
-    label: str = Field("clust_label", description="Truth to compare with; only true clusters are known")
+    label: str = Field("clust_label", description="Truth to compare with: true clusters, or a label of whole events")
     target: str | None = Field(None, description="Label to predict")
     target_reduction: Literal["mode", "ancestor"] = Field(
         "mode", description="Label of most voxels of an object, or that of their common ancestor"
@@ -110,8 +121,11 @@ class TaskOptions(QualityOptions):
 
     @model_validator(mode="after")
     def _known(self) -> Self:
-        if self.label != "clust_label" or self.target is None:
-            raise ValueError("give label 'clust_label' and the target: other truth than true clusters is not read")
+        if self.label in WHOLE:
+            if self.target is not None or self.active:
+                raise ValueError(f"label {self.label!r} has no target and no limits")
+        elif self.label != "clust_label" or self.target is None:
+            raise ValueError(f"give label 'clust_label' and the target, or one of {', '.join(WHOLE)}")
         if self.target_reduction == "ancestor" and self.target not in ("pid", "kinetic_energy"):
             raise ValueError("target_reduction 'ancestor' is for the targets pid and kinetic_energy")
         return self

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from spine.errors import DataError
 from spine.schema import Table, Tensor
+from spine.schema.species import PDG_TO_PID, PID_MASSES
 from spine.store.larcv import DEFAULT_SCHEMA, LArCVReader
 from spine.store.larcv.parsers import PARSERS
 from spine.store.larcv.parsers.cleaning import class_ranks, one_per_voxel
@@ -310,3 +311,28 @@ def test_triggers(tmp_path: Path) -> None:
 def test_unknown_options_are_refused(name: str) -> None:
     with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
         PARSERS[name].options.model_validate({"no_such_option": 1})
+
+
+def test_image_of_the_clusters() -> None:
+    options = DEFAULT_SCHEMA["clust_label"]
+    images = parsed(SAMPLE, "data", **{**options, "provider": "cluster3d_image"})
+    for image, clusters in zip(images, parsed(SAMPLE, "clust_label", **options), strict=True):
+        np.testing.assert_array_equal(image.coords, clusters.coords)
+        np.testing.assert_array_equal(image.features[:, 0], clusters.feature("value"))
+
+
+def test_species_and_energy_of_the_first_particle() -> None:
+    lists = parsed(
+        SAMPLE, "particles", provider="particle", particle_event="particle_pcluster", pixel_coordinates=False
+    )
+    options = {"particle_event": "particle_pcluster"}
+    species = parsed(SAMPLE, "image_pid", provider="single_particle_pid", **options)
+    energies = parsed(SAMPLE, "image_energy", provider="single_particle_energy", **options)
+    for particles, pid, energy in zip(lists, species, energies, strict=True):
+        first = np.flatnonzero(particles["track_id"] == 1)
+        known = PDG_TO_PID.get(int(particles["pdg_code"][first[0]]), -1) if len(first) else -1
+        assert pid == known
+        mass = PID_MASSES[pid] if pid >= 0 else np.nan
+        expected = particles["energy_init"][first[0]] - mass if pid >= 0 else -1.0
+        assert energy == pytest.approx(expected, rel=1e-6)
+    assert max(species) >= 0
