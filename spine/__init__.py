@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "open"]
+__all__ = ["__version__", "demo_file", "open"]
 
 
 def open(*sources: str | Path, has_truth: bool = True) -> Run:  # noqa: A001
@@ -39,3 +39,15 @@ def open(*sources: str | Path, has_truth: bool = True) -> Run:  # noqa: A001
     """
     run: Run = import_module("spine.notebook").open_run(*sources, has_truth=has_truth)
     return run
+
+
+def demo_file(folder: str | Path | None = None) -> Path:
+    """A file with sixteen synthetic events, reconstructed, with their truth: ``spine.open(spine.demo_file())``.
+
+    Parameters
+    ----------
+    folder : str or Path, optional
+        Where to unpack it; by default ``spine-flow`` in the cache directory of the user.
+    """
+    path: Path = import_module("spine.notebook.demo").demo_file(folder)
+    return path

@@ -16,16 +16,19 @@ __all__ = ["RunEvent"]
 
 
 class _Products(Mapping[str, Any]):
-    """Products of an event, looked up when asked for."""
+    """Products of an event, looked up when asked for and kept, so that what is changed in a table stays."""
 
     def __init__(self, event: Event) -> None:
         self._event = event
+        self._kept: dict[str, Any] = {}
 
     def __contains__(self, name: object) -> bool:
         return name in self._event
 
     def __getitem__(self, name: str) -> Any:
-        return self._event[name]
+        if name not in self._kept:
+            self._kept[name] = self._event[name]
+        return self._kept[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._event)

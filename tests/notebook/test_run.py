@@ -261,6 +261,25 @@ def test_figure_is_thinned_and_knows_its_colours(run: Run) -> None:
         run[1].show("shap")
 
 
+def test_changes_of_an_event_stay_with_it(run: Run) -> None:
+    event = run[0]
+    event.reco.particles["is_valid"] = np.zeros(len(event.reco.particles), dtype=bool)
+    assert not event.reco.particles["is_valid"].any()
+    assert run[0].reco.particles["is_valid"].any()
+
+
+def test_events_that_come_with_the_package(tmp_path: Path) -> None:
+    path = spine.demo_file(tmp_path)
+    before = path.stat().st_mtime_ns
+    assert spine.demo_file(str(tmp_path)) == path
+    assert path.stat().st_mtime_ns == before
+    with spine.open(path) as demo:
+        assert len(demo) == 16
+        assert len(demo.where("shape == 2", of="truth_particles")) == 9
+        found = demo.matches("particle", min_overlap=0.5)
+        assert (found["truth_shape"] == found["reco_shape"]).mean() > 0.95
+
+
 def test_wrong_files(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no file fits the pattern"):
         spine.open(tmp_path / "*.h5")
