@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from spine.errors import DataError, did_you_mean
 from spine.schema import PRODUCTS, Event, Product, Ragged, Table, Tensor, offsets_of
 from spine.store.columns import stored_events
-from spine.store.reader import EventFile, StoredProduct
+from spine.store.reader import EventFile
 from spine.store.source import BadEvent, HDF5Source, LarcvSource, open_source
+from spine.store.stored import LABELS, StoredProduct
 
 __all__ = ["Part", "open_part"]
 
@@ -145,8 +146,6 @@ def _gathered(declared: Product, values: Sequence[Any]) -> StoredProduct:
     rows = np.concatenate(arrays) if arrays else np.zeros((0, declared.width) if declared.width else 0, declared.numpy)
     labels = None
     if declared.kind == "cluster_label" and values:
-        from spine.store.reader import LABELS
-
         labels = _gathered(LABELS, [value.particles for value in values])
     return StoredProduct(declared, rows, offsets_of([len(array) for array in arrays]), labels)
 

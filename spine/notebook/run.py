@@ -24,7 +24,7 @@ from spine.store.columns import joined
 if TYPE_CHECKING:
     import pandas as pd
 
-    from spine.store.reader import StoredProduct
+    from spine.store.stored import StoredProduct
 
 __all__ = ["Run", "open_run"]
 

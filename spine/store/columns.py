@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spine.schema import Ragged, Record, Table, offsets_of
-from spine.store.reader import EventFile, StoredProduct, joined_elements
+from spine.store.reader import EventFile
+from spine.store.stored import StoredProduct, joined_elements
 
 __all__ = ["joined", "narrowed", "picked", "rows_of", "stored_events"]
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from spine.schema import Column, Product, Ragged, Table
 from spine.store.columns import stored_events
-from spine.store.reader import EventFile, StoredProduct
+from spine.store.reader import EventFile
+from spine.store.stored import StoredProduct
 
 __all__ = ["FlatColumn", "FlatTable", "flat_tables"]
 

@@ -23,7 +23,8 @@ from spine.errors import DataError, SchemaError
 from spine.schema import Column, Product, Ragged, Record, Table, offsets_of
 from spine.store.foreign import product_of_dataset
 from spine.store.layout import elements_of, stored_type
-from spine.store.reader import LABELS, EventFile, StoredProduct, joined_elements, open_hdf5
+from spine.store.reader import EventFile, open_hdf5
+from spine.store.stored import LABELS, StoredProduct, joined_elements
 
 __all__ = ["RegionFile"]
 
