@@ -37,10 +37,20 @@ def _package_of(path: Path) -> list[str]:
     return list(parts[:-1])
 
 
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Statements inside a node, at all depths; those that hold others come before them."""
+    for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+        inside = getattr(node, name, ())
+        for child in inside if isinstance(inside, list) else ():
+            yield child
+            yield from _statements(child)
+
+
 def _imports(tree: ast.Module, path: Path) -> Iterator[str]:
     """Modules that a source imports, anywhere in it, those for type checkers left out."""
-    skipped = {id(n) for s in ast.walk(tree) if isinstance(s, ast.If) and _is_type_checking(s) for n in ast.walk(s)}
-    for node in ast.walk(tree):
+    statements = list(_statements(tree))
+    skipped = {id(n) for s in statements if isinstance(s, ast.If) and _is_type_checking(s) for n in _statements(s)}
+    for node in statements:
         if id(node) in skipped:
             continue
         if isinstance(node, ast.Import):
@@ -55,7 +65,7 @@ def _imports(tree: ast.Module, path: Path) -> Iterator[str]:
 
 def _without_docstrings(tree: ast.Module) -> str:
     """The code as a canonical text: no comments, docstrings, line numbers."""
-    for node in ast.walk(tree):
+    for node in (tree, *_statements(tree)):
         body = getattr(node, "body", None)
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and body:
             first = body[0]
