@@ -8,7 +8,7 @@ import numba
 import numpy as np
 
 from spine.ops.arrays import FloatArray, IntArray, NumberArray, RealArray
-from spine.ops.segments import check_offsets, offsets_to_lengths, offsets_to_owners, segment_mean, segment_sum
+from spine.ops.segments import check_offsets, offsets_to_lengths
 
 __all__ = [
     "PrincipalAxes",
@@ -44,11 +44,9 @@ def pca_segments(points: RealArray, offsets: NumberArray) -> PrincipalAxes:
     Axes are unit rows whose component of largest size is positive; variances divide by N - 1, in squared units of
     the points. Under two points everything but the centroid is NaN.
     """
-    points = np.asarray(points, dtype=np.float64)
-    mean = segment_mean(points, offsets)
+    cloud: FloatArray = np.ascontiguousarray(points, dtype=np.float64)
+    mean, scatter = _moments(cloud, check_offsets(offsets, len(cloud)))
     counts = offsets_to_lengths(offsets)
-    centred = points - mean[offsets_to_owners(offsets)]
-    scatter = segment_sum(centred[:, :, None] * centred[:, None, :], offsets)
     variances = np.full(mean.shape, np.nan)
     axes = np.full(scatter.shape, np.nan)
     enough = counts > 1
@@ -56,6 +54,34 @@ def pca_segments(points: RealArray, offsets: NumberArray) -> PrincipalAxes:
     variances[enough] = np.maximum(values[:, ::-1], 0.0)
     axes[enough] = fix_axis_signs(np.swapaxes(vectors, -1, -2)[:, ::-1])
     return PrincipalAxes(mean, axes, variances)
+
+
+@numba.njit(cache=True)
+def _moments(points: FloatArray, offsets: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Mean (n, D) of each cluster, NaN for none, and the (n, D, D) sum of products of differences from it."""
+    count, width = len(offsets) - 1, points.shape[1]
+    mean, scatter = np.full((count, width), np.nan), np.zeros((count, width, width))
+    shift = np.zeros(width)
+    for row in range(count):
+        first, last = offsets[row], offsets[row + 1]
+        if last == first:
+            continue
+        mean[row] = 0.0
+        for k in range(first, last):
+            for i in range(width):
+                mean[row, i] += points[k, i]
+        for i in range(width):
+            mean[row, i] /= last - first
+        for k in range(first, last):
+            for i in range(width):
+                shift[i] = points[k, i] - mean[row, i]
+            for i in range(width):
+                for j in range(i, width):
+                    scatter[row, i, j] += shift[i] * shift[j]
+        for i in range(width):
+            for j in range(i):
+                scatter[row, i, j] = scatter[row, j, i]
+    return mean, scatter
 
 
 def fix_axis_signs(axes: FloatArray) -> FloatArray:
@@ -190,10 +216,24 @@ def _straightest_prefix(rays: FloatArray) -> int:
         xy, xz, yz = xy + x * v, xz + x * w, yz + y * w
         if row < 2:
             continue
+        if best > 0.0 and _falls_short(best, (xx, yy, zz), (xy, xz, yz)):
+            continue
         value = _linearity(xx, yy, zz, (xy, xz, yz))
         if value >= best:
             best, best_count = value, row + 1
     return best_count
+
+
+@numba.njit(cache=True)
+def _falls_short(best: float, own: tuple[float, float, float], mixed: tuple[float, float, float]) -> bool:
+    """Whether the largest eigenvalue is clearly below what ``best`` takes: bound minus matrix is positive definite."""
+    xx, yy, zz = own
+    x, y, z = mixed
+    bound = (xx + yy + zz) * best * best / (1.0 + best * best)
+    a, b, c = bound - xx, bound - yy, bound - zz
+    if a <= 0.0 or a * b - x * x <= 0.0:
+        return False
+    return bool(a * b * c - 2.0 * x * y * z - a * z * z - b * y * y - c * x * x > 1e-9 * bound**3)
 
 
 @numba.njit(cache=True)
