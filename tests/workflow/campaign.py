@@ -16,6 +16,7 @@ CONFIG = """\
 sim: {files: 1, events_per_file: 2, bomb: {multiplicity: [1, 2]}, cosmics: null}
 post:
   direction: {optimize: false}
+  scaled: {provider: scaled.py}
 ana:
   save: {obj_type: [particle]}
   mine: {provider: mine.py}
@@ -43,6 +44,26 @@ class CountConfig(StepConfig):
 def count(event: Event, cfg: CountConfig) -> dict[str, Columns]:
     """Count the particles."""
     return {"particle_count": {"particles": np.array([cfg.scale * len(event.reco.particles)])}}
+'''
+
+
+USER_POST_STEP = '''
+"""Charge energies times a factor."""
+
+from __future__ import annotations
+
+from spine.schema import Event
+from spine.steps import StepConfig, step
+
+
+class ScaledConfig(StepConfig):
+    """Options of scaled."""
+
+
+@step(reads=("reco_particles.calo_ke",), writes=("reco_particles.calo_ke",))
+def scaled(event: Event, cfg: ScaledConfig) -> None:
+    """Scale the energies."""
+    event.reco.particles["calo_ke"] = 1.5 * event.reco.particles["calo_ke"]
 '''
 
 
@@ -74,6 +95,7 @@ class Campaign:
                 shutil.copy(source, target)
         (self.run_dir / "config.yaml").write_text(CONFIG)
         (self.run_dir / "mine.py").write_text(USER_STEP)
+        (self.run_dir / "scaled.py").write_text(USER_POST_STEP)
 
     def command(self, *options: str, settings: str = "") -> list[str]:
         """The snakemake command of this run."""

@@ -88,6 +88,13 @@ def test_an_analysis_file_of_a_user(finished: Campaign) -> None:
         assert finished.planned() == jobs("ana")
 
 
+def test_a_file_of_a_user_in_post(finished: Campaign) -> None:
+    with edited(finished.run_dir / "scaled.py", "1.5", "1.6"):
+        assert finished.planned() == jobs("post")
+    with edited(finished.run_dir / "scaled.py", "times a factor", "with a factor"):
+        assert finished.planned() == {}
+
+
 def test_an_input_added(finished: Campaign) -> None:
     extra = finished.home / "extra.root"
     shutil.copy(finished.inputs[0], extra)
