@@ -100,7 +100,8 @@ def confluence_points(starts: RealArray, ends: RealArray | None = None, touching
 
     ``touching`` in cm. A group is the particles with the most paths of two touches to one particle; groups are
     made from the largest number of paths down, each with a particle not yet used. The point is the mean of the
-    touching ends.
+    touching ends. A particle without one of its ends touches none: with ``ends`` these are the showers, whose starts
+    are too far from the vertex to be averaged with the ends of tracks.
     """
     sides = [np.asarray(starts, dtype=np.float64)]
     if ends is not None:
@@ -143,10 +144,13 @@ def _paths(ends: FloatArray, touching: float) -> tuple[IntArray, IntArray]:
     From a particle to itself it is that to the particle with most paths.
     """
     count, sides, _ = ends.shape
+    known = np.array([np.isfinite(ends[i]).all() for i in range(count)])
     touches = np.eye(count, dtype=np.int64)
     nearest = np.zeros((count, count), dtype=np.int64)
     for i in range(count):
         for j in range(i + 1, count):
+            if not (known[i] and known[j]):
+                continue
             low = np.inf
             for a in range(sides):
                 for b in range(sides):
@@ -168,13 +172,15 @@ def _paths(ends: FloatArray, touching: float) -> tuple[IntArray, IntArray]:
 def pointing_loss(candidates: RealArray, starts: RealArray, directions: RealArray) -> FloatArray:
     """Return for each (C, 3) candidate the mean of (1 - cos) / 2 between directions and lines to the starts.
 
-    (C,) float64 between 0 (all point away from the candidate) and 1; a start at the candidate counts as 0.
+    (C,) float64 between 0 (all point away from the candidate) and 1; below 0 where a particle starts at the candidate
+    itself. Particles without a direction do not count.
     """
     lines = np.asarray(starts)[None] - np.asarray(candidates)[:, None]
     sizes = np.linalg.norm(lines, axis=-1)
     products = np.sum(lines * np.asarray(directions)[None], axis=-1)
     cosines = np.divide(products, sizes, out=np.ones_like(sizes), where=sizes > 0)
-    return np.asarray((1 - cosines).sum(axis=1) / max(2 * len(starts), 1))
+    loss = np.nansum(1 - cosines, axis=1) / max(2 * len(starts), 1)
+    return np.where((sizes == 0).any(axis=1), -1.0, loss)
 
 
 def select_by_pointing(
@@ -182,14 +188,14 @@ def select_by_pointing(
 ) -> FloatArray:
     """Return the (3,) candidate that most particles touch or point away from.
 
-    A particle whose start lies within ``touching`` (cm) counts 1, another (1 + cos) / 2.
+    A particle whose start lies within ``touching`` (cm) counts 1, another (1 + cos) / 2, or 0 without a direction.
     """
     lines = np.asarray(starts)[None] - np.asarray(candidates)[:, None]
     sizes = np.linalg.norm(lines, axis=-1)
     far = sizes >= touching
     products = np.sum(lines * np.asarray(directions)[None], axis=-1)
     cosines = np.divide(products, sizes, out=np.ones_like(sizes), where=far)
-    best: FloatArray = np.asarray(candidates, dtype=np.float64)[np.argmax(((1 + cosines) / 2).sum(axis=1))]
+    best: FloatArray = np.asarray(candidates, dtype=np.float64)[np.argmax(np.nansum((1 + cosines) / 2, axis=1))]
     return best
 
 

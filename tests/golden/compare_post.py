@@ -145,7 +145,13 @@ def _open_rows(name: str, column: Expected) -> NDArray[np.bool_]:
         return np.zeros(0, dtype=np.bool_)
     exempt = exception_of(name, expected)
     factor, limit = (1, 1.0) if exempt is None else (exempt.factor, exempt.relative / RELATIVE)
-    return np.asarray((_gaps(found, _signed(expected, factor))[1] > limit) & ~_left_out(found, exempt))
+    gap, excess = _gaps(found, _signed(expected, factor))
+    outside = (excess > limit) & ~_left_out(found, exempt)
+    if exempt is not None:
+        outside &= ~(gap <= exempt.absolute)
+    if exempt is not None and exempt.ruled and column.ruled is not None:
+        outside &= _gaps(column.ruled, expected)[1] > limit
+    return np.asarray(outside)
 
 
 def _settled(name: str, column: Expected, other: Expected, chosen: Collection[int]) -> Expected:
@@ -155,10 +161,19 @@ def _settled(name: str, column: Expected, other: Expected, chosen: Collection[in
     places = np.flatnonzero(np.isin(column.events, list(chosen)))
     if len(places) != len(other.found):
         return column
-    was, still = _open_rows(name, column)[places], _open_rows(name, other)
+    was, still = _open_rows(name, column)[places], _open_rows(name, other) & ~_whole(other)
     found = column.found.copy()
     found[places[was & ~still]] = other.found[was & ~still]
     return column._replace(found=found, ties=column.ties + int((was & ~still).sum()))
+
+
+def _whole(column: Expected) -> NDArray[np.bool_]:
+    """Rows whose vectors agree relative to their size: moved points leave no exact zeros in their components."""
+    found, expected = column.found, column.expected
+    if not isinstance(found, np.ndarray) or not isinstance(expected, np.ndarray) or found.ndim != 2:
+        return np.zeros(0 if found is None else len(found), dtype=np.bool_)
+    gap, size = (np.linalg.norm(values.astype(np.float64), axis=1) for values in (found - expected, expected))
+    return np.asarray(gap <= ABSOLUTE + RELATIVE * size)
 
 
 def _compared(case: Case) -> list[Outcome]:

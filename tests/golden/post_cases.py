@@ -25,6 +25,7 @@ from spine.stages.post import post_actions
 from spine.steps.registry import load_step
 from spine.store.reader import EventFile, StoredBlock
 from spine.store.source import open_events
+from tests.golden.rules import apply_rules
 
 __all__ = ["Case", "Expected", "cases"]
 
@@ -40,18 +41,21 @@ SHIFTS = (1e-7, 1e-5)
 BLOCK = 64
 ANA_OPTIONS = ("overwrite", "prefix_output", "buffer_size")
 NUMBERS = ["index", "run", "subrun", "event"]
+BASE = (*NUMBERS, "file_index", "file_entry_index")
 
 
 class Expected(NamedTuple):
     """A column as we make it and as SPINE made it, None where one side has none.
 
-    Also the event of each row, and the number of rows left out because they stand beside another, equal match.
+    Also the event of each row, the number of rows left out because they stand beside another, equal match, and what
+    SPINE's own rules give.
     """
 
     found: Values | None
     expected: Values | None
     events: IntArray
     ties: int = 0
+    ruled: Values | None = None
 
 
 def _steps(tree: Mapping[str, Any]) -> list[Tree]:
@@ -146,8 +150,9 @@ class Case:
         only : collection of int, optional
             Events to take.
         """
-        rows = TableRows(analyses(self.config))
+        rows, ruled = TableRows(analyses(self.config)), TableRows(analyses(self.config))
         made: dict[str, list[Table]] = {}
+        other: dict[str, list[Table]] = {}
         theirs: dict[str, list[Table]] = {}
         owners: dict[str, list[IntArray]] = {}
         with open_events(self.path) as file:
@@ -166,11 +171,18 @@ class Case:
                     made.setdefault(name, []).append(chosen.table(name))
                     theirs.setdefault(name, []).append(stored[kept])
                     owners.setdefault(name, []).append(owner[kept])
+                for event in chosen:
+                    apply_rules(event, self.config)
+                ruled.add(chosen)
+                for name in names:
+                    other.setdefault(name, []).append(chosen.table(name))
         for name, tables in made.items():
-            columns = _object_columns(name, Table.concat(tables), Table.concat(theirs[name]))
-            for column, found, expected in columns:
-                yield column, Expected(found, expected, np.concatenate(owners[name]))
-        yield from self._table_columns(rows.columns(), only)
+            stored, events = Table.concat(theirs[name]), np.concatenate(owners[name])
+            columns = _object_columns(name, Table.concat(tables), stored)
+            twins = _object_columns(name, Table.concat(other[name]), stored)
+            for (column, found, expected), (_, twin, _) in zip(columns, twins, strict=True):
+                yield column, Expected(found, expected, events, ruled=twin)
+        yield from self._table_columns(rows.columns(), ruled.columns(), only)
 
     def _run(self, block: Block) -> None:
         """Build and post-process events; what steps write is emptied before."""
@@ -189,7 +201,10 @@ class Case:
                 action.run(event)
 
     def _table_columns(
-        self, made: Mapping[str, Mapping[str, Array]], only: Collection[int] | None
+        self,
+        made: Mapping[str, Mapping[str, Array]],
+        ruled: Mapping[str, Mapping[str, Array]],
+        only: Collection[int] | None,
     ) -> Iterator[tuple[str, Expected]]:
         for name, table in self.tables.items():
             ours = made.get(name, {})
@@ -200,7 +215,14 @@ class Case:
             for column in dict.fromkeys([*table.columns, *ours]):
                 expected = theirs[column].to_numpy()[kept] if column in theirs else None
                 found = ours[column][kept if fits else ...] if column in ours else None
-                yield f"{name}.{column}", Expected(found, expected, owner, int((~kept).sum()))
+                twin = ruled[name][column][kept] if column in ours and fits else None
+                yield _full_name(name, column, theirs), Expected(found, expected, owner, int((~kept).sum()), twin)
+
+
+def _full_name(table: str, column: str, theirs: pd.DataFrame) -> str:
+    """Name of a column with the side of the object, which tables of one side leave out."""
+    side = table.split("_")[1] if table.startswith("save_") and "match_overlap" not in theirs else ""
+    return f"{table}.{side + '_' if side and column not in BASE else ''}{column}"
 
 
 def _tied(ours: Mapping[str, Array], theirs: pd.DataFrame) -> NDArray[np.bool_]:

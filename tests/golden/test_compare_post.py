@@ -115,6 +115,20 @@ def test_exceptions_are_documented(exempt: Exempt) -> None:
     assert f"## {exempt.section}\n" in DIFFERENCES.read_text(encoding="utf-8")
 
 
+def test_rows_that_follow_another_rule_are_told_from_errors() -> None:
+    name = "truth_particles.children_counts"
+    found, theirs, wrong = (Ragged.from_list([row], np.int32) for row in ([1, 0], [0, 1], [2, 0]))
+    events = np.zeros(1, dtype=np.int64)
+    assert outcome_of(name, Expected(found, theirs, events, ruled=theirs)).good
+    assert not outcome_of(name, Expected(found, wrong, events, ruled=theirs)).good
+
+
+def test_small_energies_may_deviate_by_little() -> None:
+    assert outcome_of("reco_particles.csda_ke", column([12.03], [12.0])).good
+    assert not outcome_of("reco_particles.csda_ke", column([12.06], [12.0])).good
+    assert not outcome_of("reco_particles.csda_ke", column([400.5], [400.0])).good
+
+
 def test_most_columns_have_no_exception() -> None:
     assert exception_of("reco_particles.length", np.zeros(1)) is None
     assert exception_of("reco_particles.depositions_sum", np.zeros(1)) is None

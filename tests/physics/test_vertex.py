@@ -102,11 +102,22 @@ def test_interactions_of_few_particles() -> None:
     assert lost.rule == "single_start"
 
 
-def test_showers_without_ends_touch_with_their_starts() -> None:
+def test_showers_do_not_count_where_ends_touch() -> None:
     starts, ends = np.array([[0.0, 0, 0], [0.5, 0, 0]]), np.array([[30.0, 0, 0], [np.nan] * 3])
     found = vertex.find_vertex(starts, ends, np.array([X, Y]), np.array([True, False]))
-    assert found.rule == "confluence_nodir"
-    np.testing.assert_allclose(found.point, [0.25, 0, 0])
+    assert found.rule == "confluence_track_showers"
+    np.testing.assert_allclose(found.point, [0, 0, 0])
+
+
+def test_showers_without_a_direction_do_not_count() -> None:
+    starts, ends = np.array([[0.0, 0, 0], [0, 0, 0]]), np.array([[30.0, 0, 0], [np.nan] * 3])
+    lost = np.full((2, 3), np.nan)
+    np.testing.assert_allclose(vertex.find_vertex(starts, ends, lost, np.array([True, False])).point, [0, 0, 0])
+    candidates = np.array([[0.0, 0, 0], [100, 0, 0]])
+    seen, rays = np.array([[110.0, 0, 0], [120, 0, 0], [50, 5, 0]]), np.array([X, X, X * np.nan])
+    best = vertex.select_by_pointing(np.array([[200.0, 0, 0], [100, 0, 0]]), seen, rays)
+    np.testing.assert_array_equal(best, [100, 0, 0])
+    assert np.isfinite(vertex.pointing_loss(candidates, seen, rays)).all()
 
 
 def test_confluence_points_of_two_groups() -> None:
@@ -119,5 +130,6 @@ def test_confluence_points_of_two_groups() -> None:
 def test_pointing() -> None:
     candidates = np.array([[0.0, 0, 0], [100, 0, 0]])
     starts, rays = np.array([[10.0, 0, 0], [20, 0, 0], [0, 0, 0]]), np.array([X, X, Y])
-    np.testing.assert_allclose(vertex.pointing_loss(candidates, starts, rays), [0, (1 + 1 + 0.5) / 3])
+    np.testing.assert_allclose(vertex.pointing_loss(candidates, starts, rays), [-1, (1 + 1 + 0.5) / 3])
+    np.testing.assert_allclose(vertex.pointing_loss(candidates, starts[:2], rays[:2]), [0, 1])
     np.testing.assert_array_equal(vertex.select_by_pointing(candidates, starts, rays), [0, 0, 0])
