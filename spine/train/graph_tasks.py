@@ -47,6 +47,7 @@ from spine.ops.arrays import BoolArray, IntArray, NumberArray
 from spine.schema import Event, Ragged
 from spine.steps.step import StepConfig
 from spine.train.joined_truth import JoinedTruth
+from spine.train.shared_norm import shares_statistics
 from spine.train.tasks import TaskRequest
 from spine.train.voxel_losses import checked_loss
 
@@ -155,7 +156,8 @@ class GraphTask:
 
 def _predictions(network: GrapPA, batch: GraphBatch) -> GraphPredictions:
     """Predictions; where there are too few rows for statistics of the batch, with those of earlier batches."""
-    alone = network.training and (len(batch.nodes) < 2 or len(batch.edges) < 2 or len(batch.node_counts) < 1)
+    few = len(batch.nodes) < 2 or len(batch.edges) < 2
+    alone = network.training and few and not shares_statistics(network)
     if alone:
         network.eval()
     out: GraphPredictions = network(batch)

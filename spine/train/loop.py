@@ -23,6 +23,7 @@ from spine.train.logs import Stopwatch, TrainLog, memory
 from spine.train.samplers import Minibatch
 from spine.train.samples import Draw, Sample, ahead
 from spine.train.setup import TrainInputs, Workplace, prepare, seed_of
+from spine.train.shared_norm import share_statistics
 from spine.train.snapshots import WEIGHTS, Snapshots
 from spine.train.state import TrainState
 from spine.train.validation import Judge, monitored, validate
@@ -110,6 +111,8 @@ def train(config: Config, inputs: TrainInputs, folder: Path, logs: Path | None =
 
 def _begun(config: Config, work: Workplace, team: Team, folder: Path) -> _Run:
     """The run with its state, that of the newest snapshot if there is one to go on from."""
+    if team.world > 1:
+        share_statistics(work.objective)
     state = TrainState.begin(work.objective, config.train, Judge(config.validation), team.device)
     snapshots = Snapshots(folder, config.train.weight_prefix, config.train.keep)
     found = snapshots.newest() if config.train.resume is not False else None

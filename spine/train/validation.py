@@ -54,10 +54,11 @@ class ValidationSet:
 def validate(objective: Objective, chosen: ValidationSet, team: Team) -> dict[str, float]:
     """Mean of all numbers over minibatches, weighted with their events.
 
-    Each process takes its share of the events.
+    Each process takes its share of the events, or all when there are fewer events than processes.
     """
     objective.eval()
-    own = np.array_split(chosen.entries, team.world)[team.rank]
+    few = len(chosen.entries) < team.world
+    own = chosen.entries if few else np.array_split(chosen.entries, team.world)[team.rank]
     sums: dict[str, float] = {}
     with torch.no_grad():
         for start in range(0, len(own), chosen.minibatch_size):

@@ -90,12 +90,15 @@ class BatchNorm(nn.Module):
             scale = torch.rsqrt(self._buffer("running_var") + bn.eps) * bn.weight
             shift = bn.bias - self._buffer("running_mean") * scale
             return tensor.replace_features(affine(features, scale, shift, slope))
-        out = bn(features) if len(tensor) > 1 or not self.training else self._with_running_statistics(features)
+        whole = len(tensor) > 1 or not self.training or type(bn) is not nn.BatchNorm1d
+        out = bn(features) if whole else self._with_running_statistics(features)
         return tensor.replace_features(out if slope == 1.0 else nn.functional.leaky_relu(out, slope))
 
     def _has_own_way(self, features: Tensor) -> bool:
         """Whether `spine.sparse.normalisation` covers this layer."""
-        return is_supported(features) and self.bn.affine and self.bn.track_running_stats and bool(self.bn.momentum)
+        bn = self.bn
+        usual = type(bn) is nn.BatchNorm1d or not self.training
+        return usual and is_supported(features) and bn.affine and bn.track_running_stats and bool(bn.momentum)
 
     def _buffer(self, name: str) -> Tensor:
         return self.bn.get_buffer(name)
