@@ -21,6 +21,7 @@ __all__ = ["PPNLoss", "PPNLossOptions", "PointLabels", "UResNetPPNLoss", "Vertex
 TRACK = 1
 """Type of points on tracks, the only ones with a start and an end."""
 CHUNK = 1 << 22
+EXACT = "donot_use_mm_for_euclid_dist"
 Part = TypeVar("Part")
 
 
@@ -231,7 +232,7 @@ def nearest_points(
         step = max(1, CHUNK // len(points))
         for first in range(bounds[entry], bounds[entry + 1], step):
             rows = slice(first, min(first + step, bounds[entry + 1]))
-            distance = (centres[rows, None] - labels.position[points]).square().sum(dim=2).sqrt()
+            distance = torch.cdist(centres[rows], labels.position[points], compute_mode=EXACT)
             if particle is not None:
                 distance = distance.masked_fill(_strangers(labels, points, particle[rows]), torch.inf)
             least, place = distance.min(dim=1)

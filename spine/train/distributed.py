@@ -100,6 +100,8 @@ def _device(name: str, local_rank: int) -> torch.device:
 def join(device: str = "auto") -> Iterator[Team]:
     """The team of this process, as the environment that torchrun sets says; alone without it.
 
+    Processes that have been put together already stay together.
+
     Parameters
     ----------
     device : str
@@ -116,8 +118,11 @@ def join(device: str = "auto") -> Iterator[Team]:
     if world == 1:
         yield Team(found)
         return
-    distributed.init_process_group("nccl" if found.type == "cuda" else "gloo")
+    own = not distributed.is_initialized()
+    if own:
+        distributed.init_process_group("nccl" if found.type == "cuda" else "gloo")
     try:
         yield Team(found, distributed.get_rank(), world)
     finally:
-        distributed.destroy_process_group()
+        if own:
+            distributed.destroy_process_group()
