@@ -395,6 +395,9 @@ class WorkflowBlock(Block):
         ge=1,
         description="Events per job: larger files are cut into ranges, smaller ones share a job; null: a job per file",
     )
+    partition: str | None = Field(None, description="Partition of a cluster for jobs without a GPU")
+    gpu_partition: str | None = Field(None, description="Partition of a cluster for jobs with a GPU")
+    account: str | None = Field(None, description="Account that a cluster charges")
 
 
 class Config(Block):

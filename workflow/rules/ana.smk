@@ -16,6 +16,8 @@ rule ana:
         "file"
     conda:
         "../../envs/analysis.yaml"
+    resources:
+        **site(),
     params:
         **stage("ana"),
     shell:

@@ -14,6 +14,8 @@ rule build:
         "file"
     conda:
         "../../envs/analysis.yaml"
+    resources:
+        **site(),
     params:
         **stage("build"),
     shell:

@@ -35,6 +35,16 @@ def stage(name):
     return {"config": stage_slice(CONFIG, name), "code": stage_code(CONFIG, name)}
 
 
+def site(gpu=False):
+    """Partition and account of a job, where the configuration names them; no part of what decides about a rerun."""
+    block = CONFIG.workflow
+    named = {
+        "slurm_partition": block.gpu_partition if gpu else block.partition,
+        "slurm_account": block.account,
+    }
+    return {name: value for name, value in named.items() if value}
+
+
 try:
     CONFIG = checked_config()
     INPUTS = named_inputs(

@@ -12,6 +12,8 @@ rule infer:
         "benchmarks-run/infer/{stem}.tsv"
     conda:
         "../../envs/infer.yaml"
+    resources:
+        **site(gpu=True),
     params:
         **stage("infer"),
         entries=entries_of if EVENTS_PER_JOB else "",

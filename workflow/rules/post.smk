@@ -14,6 +14,8 @@ rule post:
         "file"
     conda:
         "../../envs/analysis.yaml"
+    resources:
+        **site(),
     params:
         **stage("post"),
     shell:

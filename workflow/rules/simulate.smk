@@ -11,6 +11,8 @@ rule simulate:
     conda:
         "../../envs/simulate.yaml"
     threads: CONFIG.base.threads
+    resources:
+        **site(),
     params:
         **stage("simulate"),
     shell:

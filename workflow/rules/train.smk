@@ -13,6 +13,8 @@ rule train_sample:
         "benchmarks-run/train/sample/{number}.tsv"
     conda:
         "../../envs/simulate.yaml"
+    resources:
+        **site(),
     params:
         config=sample_slice(CONFIG, RECIPE.sample),
     shell:
@@ -33,6 +35,8 @@ rule train:
         step="|".join(RECIPE.steps) or "none",
     conda:
         "../../envs/infer.yaml"
+    resources:
+        **site(gpu=True),
     params:
         config=lambda wildcards: step_slice(CONFIG, wildcards.step),
     shell:
@@ -82,6 +86,8 @@ rule train_input:
         name="|".join(RECIPE.inputs) or "none",
     conda:
         "../../envs/infer.yaml"
+    resources:
+        **site(),
     params:
         config=lambda wildcards, input: chain_slice(
             CONFIG, input.weights, RECIPE.inputs[wildcards.name].until
