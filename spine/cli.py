@@ -192,14 +192,24 @@ def merge(
 
 @app.command()
 def report(
-    tables: Annotated[Path, typer.Argument(help="Directory of the merged tables.")],
-    output: OutputOption,
+    tables: Annotated[Path | None, typer.Argument(help="Directory of the merged tables.")] = None,
     files: Annotated[list[Path] | None, typer.Argument(help="Outputs of post, for the displays.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Directory to write.")] = None,
     benchmarks: Annotated[Path | None, typer.Option(help="Directory with time and memory of each job.")] = None,
     config: ConfigOption = "config/config.yaml",
     overrides: SetOption = "",
+    compare: Annotated[
+        tuple[Path, Path] | None, typer.Option(help="Two metrics.json, or directories with one: print what changed.")
+    ] = None,
 ) -> None:
-    """Write the report and the event display."""
+    """Write the report and the event display, or compare two reports."""
+    if compare is not None:
+        from spine.report.comparison import changes_text
+
+        typer.echo(changes_text(*compare))
+        return
+    if tables is None or output is None:
+        raise typer.BadParameter("give a directory of merged tables and --output, or --compare and two reports")
     from spine.stages import report as stage
 
     stage.run(stage.ReportInputs(tables, files or [], benchmarks), output, _config(config, overrides))

@@ -14,7 +14,10 @@ from spine.report.content import Grid, Section
 from spine.report.statistics import Metric
 from spine.report.tables import csv_text
 
-__all__ = ["comparison"]
+__all__ = ["changes", "changes_text", "comparison"]
+
+NO_SECTIONS = ("title", "provenance", "counts")
+"""Entries of ``metrics.json`` that are no sections."""
 
 HEADER = ("section", "number", "unit", "this run", "N", "other run", "other N", "change", "change / error")
 
@@ -53,6 +56,52 @@ def comparison(sections: Mapping[str, Mapping[str, Metric]], other: Path) -> Sec
     return Section("comparison", "Comparison", f"This run against {other.name} of another run.", grids=(grid,))
 
 
+def changes(new: Path, old: Path) -> Section:
+    """Numbers of one report beside those of another, the most significant changes first.
+
+    Parameters
+    ----------
+    new, old : Path
+        ``metrics.json`` of each.
+
+    Raises
+    ------
+    DataError
+        When a file is not the JSON of a report.
+    """
+    tree = _load(new)
+    sections = {name: part for name, part in tree.items() if name not in NO_SECTIONS and isinstance(part, dict)}
+    return comparison({section: _metrics(part) for section, part in sections.items()}, old)
+
+
+def _metrics(section: Mapping[str, Any]) -> dict[str, Metric]:
+    """Numbers among the entries of a section."""
+    found = {name: _metric(section, name) for name in section}
+    return {name: metric for name, metric in found.items() if metric is not None}
+
+
+def changes_text(old: Path, new: Path) -> str:
+    """What changed from one report to another, as lines of text.
+
+    Parameters
+    ----------
+    old, new : Path
+        ``metrics.json`` of each, or the directory that holds it.
+
+    Raises
+    ------
+    DataError
+        When a file is not the JSON of a report.
+    """
+    files = [path / "metrics.json" if path.is_dir() else path for path in (new, old)]
+    grid = changes(*files).grids[0]
+    header = tuple({"this run": str(new), "other run": str(old)}.get(name, name) for name in grid.header)
+    rows = [header, *grid.rows]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join([grid.caption, *lines])
+
+
 def _load(path: Path) -> dict[str, Any]:
     try:
         tree = json.loads(path.read_text(encoding="utf-8"))
@@ -69,7 +118,7 @@ def _load(path: Path) -> dict[str, Any]:
 
 def _metric(section: Any, name: str) -> Metric | None:
     entry = section.get(name) if isinstance(section, dict) else None
-    if not isinstance(entry, dict):
+    if not isinstance(entry, dict) or not {"value", "n"} <= set(entry):
         return None
     value, low, high = (np.nan if entry.get(k) is None else float(entry[k]) for k in ("value", "low", "high"))
     return Metric(name, value, int(entry["n"]), str(entry.get("unit", "")), low, high)

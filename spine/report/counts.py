@@ -9,6 +9,7 @@ import numpy as np
 from spine.report.content import Grid, Section
 from spine.report.options import ReportOptions
 from spine.report.tables import Tables, csv_text
+from spine.store.provenance import BESIDE, read_lineage
 
 __all__ = ["counts", "failures"]
 
@@ -26,7 +27,9 @@ def counts(tables: Tables) -> dict[str, int | None]:
 
 
 def _files(tables: Tables) -> int | None:
-    """Input files with an event that went through or failed; files are numbered from 0 in the order of the inputs."""
+    """Input files, as the tables tell; or those with an event that went through or failed, numbered from 0."""
+    if (tables.folder / BESIDE).exists():
+        return len(read_lineage(tables.folder)["stages"][-1]["inputs"])
     events = tables.numbers("events", ["file_index"])
     if events is None:
         return None

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from spine.config.model import Config
 from spine.report import ReportOptions, ReportOutputs, write_display, write_report
+from spine.report.provenance import entries
 from spine.stages.outcome import Progress, StageReport
-from spine.store.source import open_events
 
 __all__ = ["ReportInputs", "run"]
 
@@ -31,14 +31,6 @@ class ReportInputs:
     tables: Path
     files: Sequence[Path]
     benchmarks: Path | None = None
-
-
-def _provenance(files: Sequence[Path]) -> dict[str, str]:
-    """What the first file tells of its making."""
-    if not files:
-        return {}
-    with open_events(files[0]) as file:
-        return {name: file.attribute(name) for name in ("version", "stage", "code", "config", "post_processors")}
 
 
 def run(inputs: ReportInputs, output: Path, config: Config) -> StageReport:
@@ -64,7 +56,7 @@ def run(inputs: ReportInputs, output: Path, config: Config) -> StageReport:
     shown = write_display(inputs.files, output / "events.html", options)
     options = replace(options, shown=shown, display="events.html")
     outputs = ReportOutputs(html=output / "report.html", metrics=output / "metrics.json")
-    metrics = write_report(inputs.tables, outputs, options, inputs.benchmarks, _provenance(inputs.files))
+    metrics = write_report(inputs.tables, outputs, options, inputs.benchmarks, entries(inputs.tables, inputs.files))
     counts = metrics["counts"]
     progress.advance(int(counts["events"] or 0) if isinstance(counts, dict) else 0)
     return progress.finish(output / "report.html")

@@ -18,6 +18,9 @@ from sklearn.metrics import confusion_matrix, roc_auc_score
 
 from spine.errors import DataError
 from spine.report import ReportOptions, ReportOutputs, write_report
+from spine.report.comparison import changes_text
+from spine.report.provenance import entries
+from spine.store.provenance import write_lineage
 
 DATA = Path(__file__).parent / "data"
 BASE = ["index", "file_index", "file_entry_index", "run", "subrun", "event"]
@@ -301,3 +304,28 @@ def test_comparison_with_something_else(tmp_path: Path) -> None:
         (tmp_path / "x.json").write_text(text)
         with pytest.raises(DataError, match=r"metrics\.json"):
             run(tmp_path, tmp_path, compare=tmp_path / "x.json")
+
+
+def test_changes_between_two_reports(tmp_path: Path) -> None:
+    numbers = {"value": 0.5, "unit": "", "n": 100, "low": 0.45, "high": 0.55}
+    for name, value in (("old", 0.5), ("new", 0.75)):
+        (tmp_path / name).mkdir()
+        report = {"title": "t", "provenance": {}, "counts": {}, "pid": {"accuracy": numbers | {"value": value}, "n": 3}}
+        (tmp_path / name / "metrics.json").write_text(json.dumps(report))
+    text = changes_text(tmp_path / "old", tmp_path / "new")
+    assert "1 of N = 1 numbers changed" in text
+    assert text.splitlines()[2].split() == ["pid", "accuracy", "0.75", "100", "0.5", "100", "+0.25", "+3.5"]
+    with pytest.raises(DataError, match="cannot be read"):
+        changes_text(tmp_path / "old", tmp_path / "nothing")
+
+
+def test_header_tells_what_made_the_tables(tmp_path: Path) -> None:
+    record = {"code": "c0de", "config": {"a": 1}, "inputs": [["in.root", "5ha"]], "versions": {"spine": "0.1"}}
+    stages = [{**record, "stage": "infer", "seed": 3, "weights": '{"w": "f00"}'}, {**record, "stage": "merge"}]
+    assert entries(tmp_path, []) == {}
+    write_lineage(tmp_path, stages)
+    found = entries(tmp_path, [])
+    assert found["stages"] == "infer → merge"
+    assert found["inputs (N = 1), sha256"] == "in.root  5ha"
+    assert (found["infer: seed"], found["infer: code"], found["version of spine"]) == ("3", "c0de", "0.1")
+    assert "f00" in found["infer: weights, sha256"]
