@@ -24,9 +24,9 @@ def _found(columns: Columns, options: ReportOptions) -> NDArray[np.bool_]:
     return np.asarray(columns["match_overlap"] >= options.min_overlap)
 
 
-def _primaries(label: str, columns: Columns, use: NDArray[np.bool_]) -> dict[str, Metric]:
-    """Right answers, and primaries found as such."""
-    true, found = columns["truth_is_primary"][use] > 0, columns["reco_is_primary"][use] > 0
+def _primaries(label: str, columns: Columns, use: NDArray[np.bool_], truth: str) -> dict[str, Metric]:
+    """Right answers, and primaries found as such; ``truth`` is the column that knows."""
+    true, found = columns[truth][use] > 0, columns["reco_is_primary"][use] > 0
     return {
         "accuracy": fraction(f"{label}: primary or not told right", true == found),
         "efficiency": fraction(f"{label}: true primaries found as such", found[true]),
@@ -35,7 +35,8 @@ def _primaries(label: str, columns: Columns, use: NDArray[np.bool_]) -> dict[str
 
 
 def _of_particles(columns: Columns, found: NDArray[np.bool_]) -> dict[str, Metric]:
-    numbers = {f"particle_primary_{key}": m for key, m in _primaries("particles", columns, found).items()}
+    primaries = _primaries("particles", columns, found, "truth_is_primary")
+    numbers = {f"particle_primary_{key}": metric for key, metric in primaries.items()}
     named = found & (columns["truth_pid"] >= 0) & (columns["reco_pid"] >= 0)
     long = named & (columns["truth_shape"] == int(Shape.TRACK)) & (columns["truth_size"] >= LONG)
     right = columns["truth_pid"] == columns["reco_pid"]
@@ -50,7 +51,7 @@ def decisions(tables: Tables, options: ReportOptions) -> Section:
     """Primaries among particles and among the pieces of showers, species of long tracks."""
     title = "Primaries and species of long tracks"
     text = f"Asked of true objects whose best match overlaps by at least {options.min_overlap:g}."
-    sides = ["truth_is_primary", "reco_is_primary", "truth_shape", "match_overlap"]
+    sides = ["truth_is_primary", "truth_group_primary", "reco_is_primary", "truth_shape", "match_overlap"]
     metrics: dict[str, Metric] = {}
     missing: list[str] = []
     particles = tables.numbers(TRUTH_PARTICLES, [*sides, "truth_pid", "reco_pid", "truth_size"])
@@ -65,5 +66,6 @@ def decisions(tables: Tables, options: ReportOptions) -> Section:
         missing.append(why)
     else:
         use = _found(pieces, options) & (pieces["truth_shape"] == int(Shape.SHOWER))
-        metrics |= {f"shower_primary_{key}": m for key, m in _primaries("pieces of showers", pieces, use).items()}
+        found = _primaries("pieces of showers", pieces, use, "truth_group_primary")
+        metrics |= {f"shower_primary_{key}": metric for key, metric in found.items()}
     return Section("decisions", title, text, metrics, missing=tuple(missing))

@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "workflow", "config", "envs", "spine", "README.md")
 
 CONFIG = """\
+extends: label
 sim: {files: 1, events_per_file: 2, bomb: {multiplicity: [1, 2]}, cosmics: null}
 post:
   direction: {optimize: false}
